@@ -1,0 +1,128 @@
+//! Everything the core can ask for. It says what must happen; encoders in [`crate::codec`] and the driver say how.
+use crate::id::{CtiLinkId, DnId, UcLinkId};
+use crate::note::Note;
+use crate::presence::StateRequest;
+use crate::uc_event::SipRequest;
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+/// One thing the driver must do now.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Action {
+    /// Look up all addresses of `config.uc.endpoints[endpoint]`; answer with [`crate::uc_event::UcEvent::Resolved`], an empty list when there are none.
+    ResolveUc {
+        /** connection */
+        link: UcLinkId,
+        /** index in `config.uc.endpoints` */
+        endpoint: u16,
+    },
+    /// Open a connection (TCP, then TLS with name check where configured) to `addr`; the name to check is that of `endpoint`. Answer with
+    /// [`crate::uc_event::UcEvent::Connected`] or `Closed`. The core watches the time itself.
+    ConnectUc {
+        /** connection */
+        link: UcLinkId,
+        /** index in `config.uc.endpoints` */
+        endpoint: u16,
+        /** where */
+        addr: Box<SocketAddr>,
+    },
+    /// Close; no `Closed` event follows. Whatever is still unsent may be sent within the driver's linger time.
+    CloseUc {
+        /** connection */
+        link: UcLinkId,
+    },
+    /// Answer the SIP request that was just handed in on `link`. Driver: [`crate::codec::sip::encode_answer`] with the frame at hand.
+    Answer {
+        /** connection */
+        link: UcLinkId,
+        /** status code */
+        status: u16,
+    },
+    /// Send a request. Driver: [`crate::codec::sip::encode_request`].
+    SendUc {
+        /** connection */
+        link: UcLinkId,
+        /** the request */
+        msg: Box<SipRequest>,
+    },
+    /// Send CRLF CRLF (MS-CONMGMT keep-alive).
+    KeepAliveUc {
+        /** connection */
+        link: UcLinkId,
+    },
+    /// Open the bridge connection; all addresses of its endpoint in order. Answer with `Connected` or `Closed`.
+    ConnectCti {
+        /** connection */
+        link: CtiLinkId,
+    },
+    /// Close; no `Closed` event follows.
+    CloseCti {
+        /** connection */
+        link: CtiLinkId,
+    },
+    /// Send one bridge line. Driver: [`crate::codec::cti::bridge::Writer`], which numbers the lines.
+    SendCti {
+        /** connection */
+        link: CtiLinkId,
+        /** the line */
+        msg: CtiOut,
+    },
+    /// Tell the operator. Boxed: notes about single presence changes are only made at level debug.
+    Note(Box<Note>),
+    /// The answer to [`crate::Input::Drain`]: nothing is left to do.
+    Drained,
+}
+
+/// A bridge line to send (`spec/bridge.md`). Small and `Copy`: texts (DN, login code, note) are looked up by the encoder in the [`crate::directory::Directory`]
+/// and the presence table at encode time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CtiOut {
+    /// First line.
+    Hello,
+    /// Opens the server session.
+    Open {
+        /** keep the session this long after a loss */
+        linger_s: u16,
+    },
+    /// Keep-alive question.
+    Ping {
+        /** number to be repeated */
+        n: u32,
+    },
+    /// Keep-alive answer.
+    Pong {
+        /** number of the question */
+        n: u32,
+    },
+    /// Orderly end.
+    Bye,
+    /// A T-Library request about one DN.
+    Request {
+        /** `AttributeReferenceID` */
+        ref_id: u32,
+        /** `AttributeThisDN` */
+        dn: DnId,
+        /** which */
+        req: CtiReq,
+    },
+}
+
+/// A T-Library request about a DN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CtiReq {
+    /// `RequestQueryAddress` (2), DN status.
+    QueryAddress,
+    /// `RequestRegisterAddress` (3), share mode, address type DN.
+    RegisterAddress,
+    /// `RequestUnregisterAddress` (4).
+    UnregisterAddress,
+    /// `RequestAgentLogin` (8) with the login code, queue and password of the DN's worker.
+    AgentLogin,
+    /// `RequestAgentLogout` (9).
+    AgentLogout,
+    /// `RequestAgentReady` (10) or `RequestAgentNotReady` (11) with the reasons `KW_UC_STATUS` and `KW_UC_NOTE`.
+    State(StateRequest),
+}
+
+const _: () = assert!(size_of::<Action>() <= 32);

@@ -1,0 +1,239 @@
+//! The switchboard: one `handle` is one up pass (inputs become facts, facts rise to presence) and one down pass (what presence wants becomes actions).
+//!
+//! Ranks: links and dialogs (`uc`, `cti`) below presence. A fact travels only upwards; commands (here: the work list of DNs) travel only downwards and never
+//! emit facts, so one `handle` ends after a bounded number of deliveries.
+use crate::action::Action;
+use crate::config::Config;
+use crate::cti::CtiSide;
+use crate::cx::{Cx, Out};
+use crate::deadlines::{Deadlines, Due, TimerKey};
+use crate::directory::Directory;
+use crate::entropy::{Entropy, Seed};
+use crate::fact::Facts;
+use crate::fingerprint::Fp;
+use crate::id::{DnId, UserId};
+use crate::input::Input;
+use crate::presence::Presence;
+use crate::time::{Mono, Now};
+use crate::uc::UcSide;
+use crate::views::{Counters, CtiLinkView, DeadlineView, DnView, UcLinkView, WorkerView};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The core. Total: no input a peer can cause makes it fail or panic.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    directory: Directory,
+    entropy: Entropy,
+    deadlines: Deadlines,
+    facts: Facts,
+    out: Out,
+    last: Now,
+    uc: UcSide,
+    cti: CtiSide,
+    presence: Presence,
+    drain: Drain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    No,
+    Running,
+    Done,
+}
+
+/// Splits the connector into the context and the machines, so that a machine can be called with everything else borrowed.
+macro_rules! cx {
+    ($it:ident, $now:expr) => {
+        Cx {
+            now: $now,
+            config: $it.directory.config(),
+            directory: &$it.directory,
+            entropy: &mut $it.entropy,
+            deadlines: &mut $it.deadlines,
+            facts: &mut $it.facts,
+            out: &mut $it.out,
+        }
+    };
+}
+
+impl Connector {
+    /// A connector that wants to connect: poll its actions.
+    #[must_use]
+    pub fn new(config: Arc<Config>, seed: Seed, now: Now) -> Self {
+        let directory = Directory::new(config);
+        let mut it = Self {
+            uc: UcSide::default(),
+            cti: CtiSide::default(),
+            presence: Presence::default(),
+            entropy: Entropy::new(seed),
+            deadlines: Deadlines::default(),
+            facts: Facts::new(),
+            out: Out::default(),
+            last: now,
+            drain: Drain::No,
+            directory,
+        };
+        it.presence = Presence::start(&mut cx!(it, now));
+        it.cti = CtiSide::start(&mut cx!(it, now));
+        it.uc = UcSide::start(&mut cx!(it, now));
+        it.settle(now);
+        it
+    }
+
+    /// Takes one input. Never fails, never panics on what a peer sent. Time does not go back: an earlier `now` counts as the last one.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        let now = if now.mono < self.last.mono { self.last } else { now };
+        self.last = now;
+        match input {
+            Input::Wake => {}
+            Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
+            Input::Cti { link, event } => self.cti.on_event(&mut cx!(self, now), link, event),
+            Input::Reconfigure(config) => self.reconfigure(now, config),
+            Input::Drain { within_ms } => self.begin_drain(now, within_ms),
+        }
+        self.run_due(now);
+        self.settle(now);
+    }
+
+    fn run_due(&mut self, now: Now) {
+        while let Some(key) = self.deadlines.pop_due(now.mono) {
+            match key {
+                TimerKey::Uc(timer) => self.uc.on_timer(&mut cx!(self, now), timer),
+                TimerKey::Cti(timer) => self.cti.on_timer(&mut cx!(self, now), timer),
+                TimerKey::Presence(timer) => self.presence.on_timer(&mut cx!(self, now), timer),
+                TimerKey::Drain => self.finish_drain(),
+            }
+            self.lift(now);
+        }
+    }
+
+    /// Up pass: facts rise to presence.
+    fn lift(&mut self, now: Now) {
+        while let Some(fact) = self.facts.pop_front() {
+            self.presence.on_fact(&mut cx!(self, now), fact);
+        }
+    }
+
+    /// Up pass, then down pass: the DNs that need something get it, as far as the windows of their links allow.
+    fn settle(&mut self, now: Now) {
+        self.lift(now);
+        if self.drain == Drain::No {
+            self.presence.emit(&mut cx!(self, now), &mut self.cti);
+        } else if self.drain == Drain::Running && self.uc.is_drained() && self.cti.is_drained() {
+            self.finish_drain();
+        }
+        debug_assert!(self.facts.is_empty(), "a command emitted a fact");
+    }
+
+    fn reconfigure(&mut self, now: Now, config: Arc<Config>) {
+        let old = Arc::clone(self.directory.config());
+        let changes = self.directory.apply(config);
+        self.presence.on_reconfigure(&mut cx!(self, now), &old, &changes);
+        self.cti.on_reconfigure(&mut cx!(self, now), &old, &changes);
+        self.uc.on_reconfigure(&mut cx!(self, now), &old, &changes);
+    }
+
+    fn begin_drain(&mut self, now: Now, within_ms: u32) {
+        if self.drain != Drain::No {
+            return;
+        }
+        self.drain = Drain::Running;
+        self.deadlines.set(TimerKey::Drain, now.mono + u64::from(within_ms));
+        self.presence.on_drain(&mut cx!(self, now));
+        self.uc.on_drain(&mut cx!(self, now));
+        self.cti.on_drain(&mut cx!(self, now));
+    }
+
+    fn finish_drain(&mut self) {
+        if self.drain != Drain::Done {
+            self.drain = Drain::Done;
+            self.deadlines.clear(TimerKey::Drain);
+            self.out.actions.push_back(Action::Drained);
+        }
+    }
+
+    /// The next thing to do; `None` when everything has been taken.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.out.actions.pop_front()
+    }
+
+    /// When to hand in [`Input::Wake`] at the latest, and why. "Now" while actions wait.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Mono, Due)> {
+        if !self.out.actions.is_empty() {
+            return Some((self.last.mono, Due::Actions));
+        }
+        self.deadlines.next().map(|(at, key)| (at, Due::Timer(key)))
+    }
+
+    /// Names behind ids, for encoders and views.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The note last heard for the worker of `dn`, as it goes into `KW_UC_NOTE`.
+    #[must_use]
+    pub fn note_of(&self, dn: DnId) -> &str {
+        self.presence.note(self.directory.user_of(dn))
+    }
+
+    /// One worker.
+    #[must_use]
+    pub fn worker(&self, user: UserId) -> Option<WorkerView<'_>> {
+        self.directory.has_user(user).then(|| self.presence.worker(user, self.directory.config(), self.uc.covers(user)))
+    }
+
+    /// One DN.
+    #[must_use]
+    pub fn dn(&self, dn: DnId) -> Option<DnView> {
+        self.directory.has_dn(dn).then(|| self.presence.dn(dn, self.directory.user_of(dn), self.cti.is_registered(dn)))
+    }
+
+    /// The SIP links.
+    #[must_use]
+    pub fn uc_links(&self) -> Vec<UcLinkView> {
+        self.uc.links()
+    }
+
+    /// The bridge links.
+    #[must_use]
+    pub fn cti_links(&self) -> Vec<CtiLinkView> {
+        self.cti.links()
+    }
+
+    /// In how many live subscriptions each watched user is; for the coverage checker.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<(UserId, u32)> {
+        self.uc.coverage()
+    }
+
+    /// Counters since start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters { notes_dropped: self.out.notes_dropped, ..Counters::default() };
+        self.uc.count(&mut counters);
+        self.cti.count(&mut counters);
+        self.presence.count(&mut counters);
+        counters
+    }
+
+    /// All deadlines in time order, for checkers.
+    #[must_use]
+    pub fn deadlines(&self) -> Vec<DeadlineView> {
+        self.deadlines.iter().collect()
+    }
+
+    /// A hash of the whole state that does not depend on absolute time or random strings.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut fp = Fp::new(self.last.mono);
+        self.deadlines.fingerprint(&mut fp);
+        self.uc.fingerprint(&mut fp);
+        self.cti.fingerprint(&mut fp);
+        self.presence.fingerprint(&mut fp);
+        fp.num(self.drain as u64);
+        fp.finish()
+    }
+}

@@ -1,0 +1,375 @@
+//! Who is who: persons, SIP URIs, DNs and login codes, with dense ids that survive a re-configuration.
+//!
+//! Look-ups by text use a hash table with a fixed hash function. Only configured names are in it, so a peer cannot grow it or force collisions; its order
+//! is never used.
+use crate::config::{Config, Person, PersonDn};
+use crate::id::{DnId, SwitchId, UserId};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hashbrown::HashTable;
+
+/// Persons and their DNs under dense ids.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    config: Arc<Config>,
+    users: Vec<UserEntry>,
+    dns: Vec<DnEntry>,
+    by_uri: HashTable<u32>,
+    by_dn: HashTable<u32>,
+    free_users: Vec<u32>,
+    free_dns: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct UserEntry {
+    /// Index in `config.people`; `NONE` when the id is free.
+    person: u32,
+    first_dn: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct DnEntry {
+    user: u32,
+    /// Index in the person's `dns`.
+    at: u32,
+    /// Next DN of the same user.
+    next: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// What a re-configuration did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New workers.
+    pub added_users: Vec<UserId>,
+    /// Workers whose SIP URI is new: watched anew.
+    pub rewatched_users: Vec<UserId>,
+    /// Workers that are gone, with the URI they were watched under.
+    pub removed_users: Vec<(UserId, Box<str>)>,
+    /// URIs no longer watched although the worker stays.
+    pub unwatched: Vec<(UserId, Box<str>)>,
+    /// New DNs.
+    pub added_dns: Vec<DnId>,
+    /// DNs that are gone: number and switch.
+    pub removed_dns: Vec<(DnId, PersonDn)>,
+    /// DNs whose login code, queue or password reference changed.
+    pub relogin_dns: Vec<DnId>,
+}
+
+impl Directory {
+    /// The directory of a first configuration.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Self {
+        let empty = Arc::new(Config { people: Vec::new(), ..Config::clone(&config) });
+        let mut it = Self {
+            config: empty,
+            users: Vec::new(),
+            dns: Vec::new(),
+            by_uri: HashTable::new(),
+            by_dn: HashTable::new(),
+            free_users: Vec::new(),
+            free_dns: Vec::new(),
+        };
+        it.apply(config);
+        it
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Replaces the configuration; ids of persons (by employee id) and of DNs (same person, number and switch) stay.
+    pub fn apply(&mut self, config: Arc<Config>) -> Changes {
+        let mut changes = Changes::default();
+        let old_config = core::mem::replace(&mut self.config, Arc::clone(&config));
+        let mut old: BTreeMap<&str, u32> = BTreeMap::new();
+        for (id, entry) in self.users.iter().enumerate() {
+            if let Some(person) = old_config.people.get(entry.person as usize) {
+                old.insert(&person.employee_id, id as u32);
+            }
+        }
+        self.users.reserve(config.people.len().saturating_sub(self.users.len()));
+        let mut fresh: Vec<u32> = Vec::new();
+        for (at, person) in config.people.iter().enumerate() {
+            match old.remove(&*person.employee_id) {
+                Some(id) => self.keep_user(id, at as u32, &old_config, &mut changes),
+                None => fresh.push(at as u32),
+            }
+        }
+        for (_, id) in old {
+            let before = &old_config.people[self.users[id as usize].person as usize];
+            self.drop_dns(UserId(id), before, &[], &mut changes);
+            self.users[id as usize] = UserEntry { person: NONE, first_dn: NONE };
+            changes.removed_users.push((UserId(id), before.sip_uri.clone()));
+            self.free_users.push(id);
+        }
+        // Ids freed just now are not given out in the same step: what is removed and what is added stay apart in every machine.
+        let held = core::mem::take(&mut self.free_users);
+        let (reusable, just_freed) = held.split_at(held.len() - changes.removed_users.len());
+        self.free_users = reusable.to_vec();
+        let just_freed = just_freed.to_vec();
+        let held_dns = core::mem::take(&mut self.free_dns);
+        let (reusable, just_freed_dns) = held_dns.split_at(held_dns.len() - changes.removed_dns.len());
+        self.free_dns = reusable.to_vec();
+        let just_freed_dns = just_freed_dns.to_vec();
+        for at in fresh {
+            let id = self.free_users.pop().unwrap_or_else(|| {
+                self.users.push(UserEntry { person: NONE, first_dn: NONE });
+                self.users.len() as u32 - 1
+            });
+            self.users[id as usize] = UserEntry { person: at, first_dn: NONE };
+            changes.added_users.push(UserId(id));
+            self.add_dns(UserId(id), &mut changes);
+        }
+        // DNs of kept persons are added last for the same reason.
+        for id in 0..self.users.len() as u32 {
+            if self.users[id as usize].person != NONE && !changes.added_users.contains_sorted(UserId(id)) {
+                self.add_dns(UserId(id), &mut changes);
+            }
+        }
+        self.free_users.extend(just_freed);
+        self.free_dns.extend(just_freed_dns);
+        self.rebuild_index();
+        changes
+    }
+
+    fn keep_user(&mut self, id: u32, at: u32, old_config: &Config, changes: &mut Changes) {
+        let config = Arc::clone(&self.config);
+        let before = &old_config.people[self.users[id as usize].person as usize];
+        let now = &config.people[at as usize];
+        if !same_uri(&before.sip_uri, &now.sip_uri) {
+            if !before.sip_uri.is_empty() {
+                changes.unwatched.push((UserId(id), before.sip_uri.clone()));
+            }
+            if !now.sip_uri.is_empty() {
+                changes.rewatched_users.push(UserId(id));
+            }
+        }
+        self.drop_dns(UserId(id), before, &now.dns, changes);
+        let relogin = before.agent_login != now.agent_login || before.login_queue != now.login_queue || before.password_ref != now.password_ref;
+        // Re-number what stays.
+        let mut dn = self.users[id as usize].first_dn;
+        while dn != NONE {
+            let entry = &mut self.dns[dn as usize];
+            let number = &before.dns[entry.at as usize];
+            entry.at = now.dns.iter().position(|d| d == number).map_or(NONE, |i| i as u32);
+            if relogin {
+                changes.relogin_dns.push(DnId(dn));
+            }
+            dn = entry.next;
+        }
+        self.users[id as usize].person = at;
+    }
+
+    /// Unlinks the DNs of `user` that are not in `keep`.
+    fn drop_dns(&mut self, user: UserId, before: &Person, keep: &[PersonDn], changes: &mut Changes) {
+        let mut previous = NONE;
+        let mut dn = self.users[user.index()].first_dn;
+        while dn != NONE {
+            let DnEntry { at, next, .. } = self.dns[dn as usize];
+            let number = &before.dns[at as usize];
+            if keep.contains(number) {
+                previous = dn;
+            } else {
+                if previous == NONE {
+                    self.users[user.index()].first_dn = next;
+                } else {
+                    self.dns[previous as usize].next = next;
+                }
+                self.dns[dn as usize] = DnEntry { user: NONE, at: NONE, next: NONE };
+                changes.removed_dns.push((DnId(dn), number.clone()));
+                self.free_dns.push(dn);
+            }
+            dn = next;
+        }
+    }
+
+    /// Links the DNs of `user`'s person that have no id yet.
+    fn add_dns(&mut self, user: UserId, changes: &mut Changes) {
+        let config = Arc::clone(&self.config);
+        let person = &config.people[self.users[user.index()].person as usize];
+        for at in 0..person.dns.len() as u32 {
+            if self.dns_of(user).any(|dn| self.dns[dn.index()].at == at) {
+                continue;
+            }
+            let id = self.free_dns.pop().unwrap_or_else(|| {
+                self.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
+                self.dns.len() as u32 - 1
+            });
+            self.dns[id as usize] = DnEntry { user: user.0, at, next: NONE };
+            match self.dns_of(user).last() {
+                Some(last) => self.dns[last.index()].next = id,
+                None => self.users[user.index()].first_dn = id,
+            }
+            changes.added_dns.push(DnId(id));
+        }
+    }
+
+    fn rebuild_index(&mut self) {
+        let (mut by_uri, mut by_dn) = (HashTable::with_capacity(self.users.len()), HashTable::with_capacity(self.dns.len()));
+        for user in self.users() {
+            let uri = self.uri(user);
+            if !uri.is_empty() {
+                let hash = |id: &u32| hash_uri(self.uri(UserId(*id)));
+                by_uri.insert_unique(hash_uri(uri), user.0, hash);
+            }
+            for dn in self.dns_of(user) {
+                let hash = |id: &u32| hash_dn(self.switch_of(DnId(*id)), self.number(DnId(*id)));
+                by_dn.insert_unique(hash_dn(self.switch_of(dn), self.number(dn)), dn.0, hash);
+            }
+        }
+        self.by_uri = by_uri;
+        self.by_dn = by_dn;
+    }
+
+    /// The worker with this SIP URI; scheme and case do not matter (`spec/ms-pres.md` 8, rows 9 and 10).
+    #[must_use]
+    pub fn user_by_uri(&self, uri: &str) -> Option<UserId> {
+        self.by_uri.find(hash_uri(uri), |id| same_uri(self.uri(UserId(*id)), uri)).map(|id| UserId(*id))
+    }
+
+    /// The DN with this number on this switch.
+    #[must_use]
+    pub fn dn_by_number(&self, switch: SwitchId, number: &str) -> Option<DnId> {
+        self.by_dn.find(hash_dn(switch, number), |id| self.switch_of(DnId(*id)) == switch && self.number(DnId(*id)) == number).map(|id| DnId(*id))
+    }
+
+    /// The worker with this employee id. Linear; for people, not for peers.
+    #[must_use]
+    pub fn user_by_employee(&self, employee_id: &str) -> Option<UserId> {
+        self.users().find(|user| &*self.person(*user).employee_id == employee_id)
+    }
+
+    /// Whether the id is in use.
+    #[must_use]
+    pub fn has_user(&self, user: UserId) -> bool {
+        self.users.get(user.index()).is_some_and(|u| u.person != NONE)
+    }
+
+    /// Whether the id is in use.
+    #[must_use]
+    pub fn has_dn(&self, dn: DnId) -> bool {
+        self.dns.get(dn.index()).is_some_and(|d| d.user != NONE)
+    }
+
+    /// All workers, by id.
+    pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.users.iter().enumerate().filter(|(_, u)| u.person != NONE).map(|(id, _)| UserId(id as u32))
+    }
+
+    /// All DNs, by id.
+    pub fn dns(&self) -> impl Iterator<Item = DnId> + '_ {
+        self.dns.iter().enumerate().filter(|(_, d)| d.user != NONE).map(|(id, _)| DnId(id as u32))
+    }
+
+    /// One more than the highest user id ever used: the length of dense tables.
+    #[must_use]
+    pub fn user_slots(&self) -> usize {
+        self.users.len()
+    }
+
+    /// One more than the highest DN id ever used.
+    #[must_use]
+    pub fn dn_slots(&self) -> usize {
+        self.dns.len()
+    }
+
+    /// The person behind a worker.
+    ///
+    /// # Panics
+    /// If the id is not in use; ids come from this directory.
+    #[must_use]
+    pub fn person(&self, user: UserId) -> &Person {
+        &self.config.people[self.users[user.index()].person as usize]
+    }
+
+    /// The worker's SIP URI, empty when not watched.
+    #[must_use]
+    pub fn uri(&self, user: UserId) -> &str {
+        &self.person(user).sip_uri
+    }
+
+    /// The DNs of a worker.
+    pub fn dns_of(&self, user: UserId) -> impl Iterator<Item = DnId> + '_ {
+        let first = self.users[user.index()].first_dn;
+        core::iter::successors((first != NONE).then_some(DnId(first)), |dn| {
+            let next = self.dns[dn.index()].next;
+            (next != NONE).then_some(DnId(next))
+        })
+    }
+
+    /// The worker a DN belongs to.
+    #[must_use]
+    pub fn user_of(&self, dn: DnId) -> UserId {
+        UserId(self.dns[dn.index()].user)
+    }
+
+    fn person_dn(&self, dn: DnId) -> &PersonDn {
+        let entry = self.dns[dn.index()];
+        &self.person(UserId(entry.user)).dns[entry.at as usize]
+    }
+
+    /// The DN's number.
+    #[must_use]
+    pub fn number(&self, dn: DnId) -> &str {
+        &self.person_dn(dn).number
+    }
+
+    /// The DN's switch.
+    #[must_use]
+    pub fn switch_of(&self, dn: DnId) -> SwitchId {
+        SwitchId(self.person_dn(dn).switch)
+    }
+}
+
+/// Whether two SIP URIs name the same user: scheme and case do not matter, parameters do not count.
+#[must_use]
+pub fn same_uri(a: &str, b: &str) -> bool {
+    bare(a).eq_ignore_ascii_case(bare(b))
+}
+
+/// The `user@host` part: without scheme and parameters.
+fn bare(uri: &str) -> &str {
+    let rest = match uri.as_bytes() {
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] => &uri[4..],
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..] => &uri[5..],
+        _ => uri,
+    };
+    rest.split(';').next().unwrap_or(rest)
+}
+
+fn hash_uri(uri: &str) -> u64 {
+    mix(bare(uri).as_bytes(), 0x20)
+}
+
+fn hash_dn(switch: SwitchId, number: &str) -> u64 {
+    mix(number.as_bytes(), 0).wrapping_add(u64::from(switch.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// Multiply-rotate over eight bytes at a time; `fold` is or-ed into every byte (0x20 folds ASCII case).
+fn mix(bytes: &[u8], fold: u8) -> u64 {
+    let mask = u64::from_ne_bytes([fold; 8]);
+    let step = |hash: u64, word: u64| (hash ^ (word | mask)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut hash = words.iter().fold(bytes.len() as u64, |hash, word| step(hash, u64::from_le_bytes(*word)));
+    let mut tail = [0; 8];
+    tail[..rest.len()].copy_from_slice(rest);
+    hash = step(hash, u64::from_le_bytes(tail));
+    hash ^ (hash >> 29)
+}
+
+trait ContainsSorted {
+    fn contains_sorted(&self, user: UserId) -> bool;
+}
+
+impl ContainsSorted for Vec<UserId> {
+    /// `added_users` is not sorted when free ids were used; small re-configurations are scanned, large first ones are in order.
+    fn contains_sorted(&self, user: UserId) -> bool {
+        self.binary_search(&user).is_ok() || (!self.is_sorted() && self.contains(&user))
+    }
+}

@@ -1,0 +1,25 @@
+//! The inner vocabulary: facts go up, from links and dialogs to presence and views.
+use crate::id::{CtiLinkId, DnId, SwitchId, UserId};
+use crate::presence::PresenceUpdate;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
+/// Something a machine of lower rank learnt.
+#[derive(Clone, Debug)]
+pub(crate) enum Fact {
+    /// The UC platform said something about a user.
+    Presence { user: UserId, update: PresenceUpdate },
+    /// These users are no longer in a live subscription (link lost, dialog ended, resource terminated). What we know of them ages from now.
+    CoverageLost { users: Box<[UserId]> },
+    /// These users are in a live subscription again and the server had nothing new to say about them (absent from a partial list, refresh answered without body).
+    CoverageRegained { users: Box<[UserId]> },
+    /// State requests can be sent to this switch: its session stands, its link to the switch is up. `link` is the primary.
+    SwitchUp { switch: SwitchId, link: CtiLinkId },
+    /// State requests cannot be sent; unanswered ones are unknown.
+    SwitchDown { switch: SwitchId },
+    /// An agent event, a snapshot, or an error about a DN (`cti` digests it).
+    Agent { dn: DnId, news: crate::cti::AgentNews },
+}
+
+/// The queue between up-passes; emptied within one `handle`.
+pub(crate) type Facts = VecDeque<Fact>;
