@@ -95,6 +95,11 @@ pub enum CtiOut {
         /** number of the question */
         n: u32,
     },
+    /// Answer to an operation we do not know: `error`, code `unsupported`, the operation's name as text, not fatal.
+    Unsupported {
+        /// Its name, cut to 15 bytes.
+        op: ShortText,
+    },
     /// Orderly end.
     Bye,
     /// A T-Library request about one DN.
@@ -126,3 +131,29 @@ pub enum CtiReq {
 }
 
 const _: () = assert!(size_of::<Action>() <= 32);
+
+/// Up to 15 bytes of ASCII text, `Copy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShortText {
+    bytes: [u8; 15],
+    len: u8,
+}
+
+impl ShortText {
+    /// The first 15 printable ASCII characters of `text`; others become `?`, quotes and backslashes too, so that it can be printed anywhere as it is.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut it = Self::default();
+        for (slot, c) in it.bytes.iter_mut().zip(text.chars()) {
+            *slot = if c.is_ascii_graphic() && c != '"' && c != '\\' { c as u8 } else { b'?' };
+            it.len += 1;
+        }
+        it
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
+    }
+}
