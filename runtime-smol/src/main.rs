@@ -1,5 +1,74 @@
-//! UC Connector, the daemon and its tools.
-#[allow(dead_code, reason = "wired up by the driver")]
+//! UC Connector, the daemon and its tools: one binary, one subcommand for each thing an operator does.
+mod cli;
+mod clock;
+mod config_file;
+mod cti_link;
+mod decode;
+mod demo;
+mod driver;
+mod entropy;
+mod log;
+mod metrics;
+mod ops;
+mod recorder;
+mod replay;
 mod settings;
+mod status;
+mod supervise;
+mod tls;
+mod uc_link;
 
-fn main() {}
+use cli::{Command, Exit};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(wrong) => {
+            eprintln!("uc-connector: {wrong}\nTry `uc-connector --help`.");
+            return Exit::Usage.into();
+        }
+    };
+    match command {
+        Command::Help(topic) => say(cli::help(topic)),
+        Command::Version => say(&format!("uc-connector {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Run { config, record } => return run(&config, record),
+        Command::Check { config } => return check(&config),
+        Command::Example => say(&config_file::example()),
+        Command::Reference => say(&config_file::reference()),
+        Command::Demo(options) => return demo::run(options),
+        Command::Status { ops, limit } => return status::run(ops, limit).into(),
+        Command::Decode { files, json } => return decode::run(&files, json).into(),
+        Command::Replay { journal } => return replay::run(&journal),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is not an error.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn run(config: &Path, record: Option<std::path::PathBuf>) -> ExitCode {
+    match config_file::load(config) {
+        Ok(settings) => driver::run(settings, driver::RunOptions { record, config_path: config.to_owned() }),
+        Err(findings) => {
+            eprint!("{findings}");
+            Exit::Config.into()
+        }
+    }
+}
+
+fn check(config: &Path) -> ExitCode {
+    let checked = config_file::check(config);
+    eprint!("{}", checked.findings);
+    match checked.settings {
+        Some(settings) => {
+            say(&config_file::summary(config, &settings));
+            ExitCode::SUCCESS
+        }
+        None => Exit::Config.into(),
+    }
+}

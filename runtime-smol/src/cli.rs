@@ -1,0 +1,289 @@
+//! The command line: what can be asked, the help that teaches it, the exit codes.
+//!
+//! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
+use crate::demo::DemoOptions;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How the program ends. Success is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Done, everything well.
+    Fine = 0,
+    /// It did not work; standard error says why.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The configuration has mistakes.
+    Config = 3,
+    /// `status`: the daemon answers, but is not ready.
+    NotReady = 4,
+    /// `replay`: the journal led to other actions than recorded.
+    Differs = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// `help [TOPIC]`, `--help`, `COMMAND --help`
+    Help(Topic),
+    /// `--version`
+    Version,
+    /// `run`
+    Run {
+        /// Configuration file.
+        config: PathBuf,
+        /// Directory of the flight recorder.
+        record: Option<PathBuf>,
+    },
+    /// `check --config FILE`
+    Check {
+        /// Configuration file.
+        config: PathBuf,
+    },
+    /// `check --example`
+    Example,
+    /// `check --reference`
+    Reference,
+    /// `demo`
+    Demo(DemoOptions),
+    /// `status`
+    Status {
+        /// The operations listener of the running daemon.
+        ops: SocketAddr,
+        /// Workers to list.
+        limit: u32,
+    },
+    /// `decode FILE...`
+    Decode {
+        /// Captures and logs; `-` is standard input.
+        files: Vec<PathBuf>,
+        /// JSON lines instead of a table.
+        json: bool,
+    },
+    /// `replay JOURNAL`
+    Replay {
+        /// A file or directory written by `run --record`.
+        journal: PathBuf,
+    },
+}
+
+/// Which help text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// The overview.
+    All,
+    /// `run`
+    Run,
+    /// `check`
+    Check,
+    /// `demo`
+    Demo,
+    /// `status`
+    Status,
+    /// `decode`
+    Decode,
+    /// `replay`
+    Replay,
+}
+
+impl Topic {
+    const COMMANDS: [(&'static str, Self); 6] =
+        [("run", Self::Run), ("check", Self::Check), ("demo", Self::Demo), ("status", Self::Status), ("decode", Self::Decode), ("replay", Self::Replay)];
+
+    fn of(name: &str) -> Result<Self, String> {
+        Self::COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, topic)| *topic).ok_or_else(|| {
+            let names = Self::COMMANDS.map(|(n, _)| n);
+            match crate::config_file::nearest(name, names) {
+                Some(near) => format!("there is no command `{name}`; did you mean `{near}`?"),
+                None => format!("there is no command `{name}`; the commands are {}", names.join(", ")),
+            }
+        })
+    }
+}
+
+/// Where the operations listener is unless configured otherwise.
+pub(crate) const OPS_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// Reads the command line, program name first.
+///
+/// # Errors
+/// One sentence for the operator.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    use lexopt::Arg;
+    let mut args = lexopt::Parser::from_iter(args);
+    let topic = match args.next().map_err(text)? {
+        None => return Ok(Command::Help(Topic::All)),
+        Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Command::Help(Topic::All)),
+        Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Command::Version),
+        Some(Arg::Value(name)) if name == "version" => return Ok(Command::Version),
+        Some(Arg::Value(name)) if name == "help" => {
+            return match args.next().map_err(text)? {
+                Some(Arg::Value(name)) => Ok(Command::Help(Topic::of(&name.to_string_lossy())?)),
+                _ => Ok(Command::Help(Topic::All)),
+            };
+        }
+        Some(Arg::Value(name)) => Topic::of(&name.to_string_lossy())?,
+        Some(other) => return Err(format!("{}; a command comes first", text(other.unexpected()))),
+    };
+    let mut given = Given::default();
+    while let Some(arg) = args.next().map_err(text)? {
+        let option = match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(topic)),
+            Arg::Value(file) => {
+                given.take_file(topic, file)?;
+                continue;
+            }
+            Arg::Short('c') => "config".to_owned(),
+            Arg::Short(letter) => letter.to_string(),
+            Arg::Long(name) => name.to_owned(),
+        };
+        given.take(topic, &option, &mut args)?;
+    }
+    given.command(topic)
+}
+
+fn text(error: lexopt::Error) -> String {
+    error.to_string()
+}
+
+/// Options as they come, before it is known whether all that are needed are there.
+#[derive(Default)]
+struct Given {
+    config: Option<PathBuf>,
+    record: Option<PathBuf>,
+    example: bool,
+    reference: bool,
+    ops: Option<SocketAddr>,
+    limit: Option<u32>,
+    json: bool,
+    files: Vec<PathBuf>,
+    demo: DemoOptions,
+}
+
+impl Given {
+    fn take_file(&mut self, topic: Topic, file: OsString) -> Result<(), String> {
+        match topic {
+            Topic::Check | Topic::Run if self.config.is_none() => self.config = Some(file.into()),
+            Topic::Decode | Topic::Replay => self.files.push(file.into()),
+            _ => return Err(format!("`{}` is one word too many", file.to_string_lossy())),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, topic: Topic, option: &str, args: &mut lexopt::Parser) -> Result<(), String> {
+        const OPS: &str = "an address with a port, for example 127.0.0.1:8080";
+        match (topic, option) {
+            (Topic::Run | Topic::Check, "config") => self.config = Some(args.value().map_err(text)?.into()),
+            (Topic::Run, "record") => self.record = Some(args.value().map_err(text)?.into()),
+            (Topic::Check, "example") => self.example = true,
+            (Topic::Check, "reference") => self.reference = true,
+            (Topic::Status, "ops") => self.ops = Some(number(option, args, OPS)?),
+            (Topic::Status, "limit") => self.limit = Some(number(option, args, "a number of workers to list, 0 to 1000")?),
+            (Topic::Decode, "json") => self.json = true,
+            (Topic::Demo, "workers") => self.demo.workers = number(option, args, "a number from 1 to 10000")?,
+            (Topic::Demo, "speed") => self.demo.speed = number(option, args, "how many times faster than life, 1 to 3600")?,
+            (Topic::Demo, "seed") => self.demo.seed = number(option, args, "a number")?,
+            (Topic::Demo, "seconds") => self.demo.seconds = Some(number(option, args, "a number of seconds to run")?),
+            (Topic::Demo, "ops") => self.demo.ops = number(option, args, OPS)?,
+            (Topic::Demo, "record") => self.demo.record = Some(args.value().map_err(text)?.into()),
+            (Topic::Demo, "calm") => self.demo.calm = true,
+            _ => return Err(format!("there is no such option here: `{option}`")),
+        }
+        Ok(())
+    }
+
+    fn command(mut self, topic: Topic) -> Result<Command, String> {
+        let missing = || "--config FILE is missing; `uc-connector check --example > uc-connector.toml` writes one to start from".to_owned();
+        match topic {
+            Topic::Run => Ok(Command::Run { config: self.config.ok_or_else(missing)?, record: self.record }),
+            Topic::Check if self.example => Ok(Command::Example),
+            Topic::Check if self.reference => Ok(Command::Reference),
+            Topic::Check => Ok(Command::Check { config: self.config.ok_or_else(missing)? }),
+            Topic::Demo if !(1..=10_000).contains(&self.demo.workers) => Err(format!("--workers is {}, it must be 1 to 10000", self.demo.workers)),
+            Topic::Demo if !(1..=3600).contains(&self.demo.speed) => Err(format!("--speed is {}, it must be 1 to 3600", self.demo.speed)),
+            Topic::Demo => Ok(Command::Demo(self.demo)),
+            Topic::Status => Ok(Command::Status { ops: self.ops.unwrap_or(OPS_DEFAULT), limit: self.limit.unwrap_or(20).min(1000) }),
+            Topic::Decode if self.files.is_empty() => Err("decode needs at least one file, `-` is standard input".into()),
+            Topic::Decode => Ok(Command::Decode { files: self.files, json: self.json }),
+            Topic::Replay if self.files.len() != 1 => Err("replay needs one journal, a file or directory written by `run --record`".into()),
+            Topic::Replay => Ok(Command::Replay { journal: self.files.remove(0) }),
+            Topic::All => Ok(Command::Help(Topic::All)),
+        }
+    }
+}
+
+fn number<T: std::str::FromStr>(option: &str, args: &mut lexopt::Parser, what: &str) -> Result<T, String> {
+    let value = args.value().map_err(text)?;
+    let value = value.to_string_lossy();
+    value.parse().map_err(|_| format!("--{option} is `{value}`, it must be {what}"))
+}
+
+/// The help text of a topic.
+pub(crate) const fn help(topic: Topic) -> &'static str {
+    match topic {
+        Topic::All => include_str!("cli_help/all.txt"),
+        Topic::Run => include_str!("cli_help/run.txt"),
+        Topic::Check => include_str!("cli_help/check.txt"),
+        Topic::Demo => include_str!("cli_help/demo.txt"),
+        Topic::Status => include_str!("cli_help/status.txt"),
+        Topic::Decode => include_str!("cli_help/decode.txt"),
+        Topic::Replay => include_str!("cli_help/replay.txt"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(std::iter::once("uc-connector").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        assert_eq!(parsed(""), Ok(Command::Help(Topic::All)));
+        assert_eq!(parsed("--help"), Ok(Command::Help(Topic::All)));
+        assert_eq!(parsed("help run"), Ok(Command::Help(Topic::Run)));
+        assert_eq!(parsed("run -h"), Ok(Command::Help(Topic::Run)));
+        assert_eq!(parsed("--version"), Ok(Command::Version));
+        assert_eq!(parsed("run --config a.toml"), Ok(Command::Run { config: "a.toml".into(), record: None }));
+        assert_eq!(parsed("run --config=a.toml --record j"), Ok(Command::Run { config: "a.toml".into(), record: Some("j".into()) }));
+        assert_eq!(parsed("check a.toml"), Ok(Command::Check { config: "a.toml".into() }));
+        assert_eq!(parsed("check --example"), Ok(Command::Example));
+        assert_eq!(parsed("status --ops [::1]:9 --limit 5000"), Ok(Command::Status { ops: "[::1]:9".parse().unwrap(), limit: 1000 }));
+        assert_eq!(parsed("decode --json a -"), Ok(Command::Decode { files: vec!["a".into(), "-".into()], json: true }));
+        assert_eq!(parsed("replay j"), Ok(Command::Replay { journal: "j".into() }));
+        assert_eq!(parsed("demo --workers 7 --calm"), Ok(Command::Demo(DemoOptions { workers: 7, calm: true, ..DemoOptions::default() })));
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write_instead() {
+        assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
+        assert_eq!(parsed("start").unwrap_err(), "there is no command `start`; the commands are run, check, demo, status, decode, replay");
+        assert!(parsed("run").unwrap_err().contains("check --example"));
+        assert_eq!(parsed("status --ops nowhere").unwrap_err(), "--ops is `nowhere`, it must be an address with a port, for example 127.0.0.1:8080");
+        assert_eq!(parsed("demo --speed 0").unwrap_err(), "--speed is 0, it must be 1 to 3600");
+        assert!(parsed("run --colour").unwrap_err().contains("colour"));
+    }
+
+    #[test]
+    fn help_names_every_command_and_exit_code() {
+        for (name, topic) in Topic::COMMANDS {
+            assert!(help(Topic::All).contains(name), "{name}");
+            assert!(help(topic).contains(&format!("uc-connector {name}")), "{name}");
+        }
+        for code in [Exit::Fine, Exit::Failed, Exit::Usage, Exit::Config, Exit::NotReady, Exit::Differs] {
+            assert!(help(Topic::All).contains(&format!("\n  {}  ", code as u8)), "{code:?}");
+        }
+    }
+}
