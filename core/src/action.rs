@@ -1,4 +1,5 @@
 //! Everything the core can ask for. It says what must happen; encoders in [`crate::codec`] and the driver say how.
+use crate::config::UcEndpoint;
 use crate::id::{CtiLinkId, DnId, UcLinkId};
 use crate::note::Note;
 use crate::presence::StateRequest;
@@ -10,14 +11,17 @@ use core::net::SocketAddr;
 #[derive(Clone, Debug)]
 #[must_use]
 pub enum Action {
-    /// Look up all addresses of `config.uc.endpoints[endpoint]`; answer with [`crate::uc_event::UcEvent::Resolved`], an empty list when there are none.
+    /// Look up all addresses of `redirect` if given, else of `config.uc.endpoints[endpoint]`; answer with [`crate::uc_event::UcEvent::Resolved`] (same `endpoint`), an
+    /// empty list when there are none. An address literal resolves to itself.
     ResolveUc {
         /** connection */
         link: UcLinkId,
         /** index in `config.uc.endpoints` */
         endpoint: u16,
+        /** where a server sent us (301) */
+        redirect: Option<Box<UcEndpoint>>,
     },
-    /// Open a connection (TCP, then TLS with name check where configured) to `addr`; the name to check is that of `endpoint`. Answer with
+    /// Open a connection (TCP, then TLS with name check where configured) to `addr`; the name to check is that of `redirect` if given, else of `endpoint`. Answer with
     /// [`crate::uc_event::UcEvent::Connected`] or `Closed`. The core watches the time itself.
     ConnectUc {
         /** connection */
@@ -26,6 +30,8 @@ pub enum Action {
         endpoint: u16,
         /** where */
         addr: Box<SocketAddr>,
+        /** where a server sent us (301) */
+        redirect: Option<Box<UcEndpoint>>,
     },
     /// Close; no `Closed` event follows. Whatever is still unsent may be sent within the driver's linger time.
     CloseUc {

@@ -349,7 +349,8 @@ pub struct Response<'a> {
     pub body: Body<'a>,
 }
 
-/// A request of ours, complete but for what only the encoder needs to know. Strings are header values or URIs, ready to print.
+/// A request of ours, complete but for what only the encoder needs to know (Max-Forwards, Content-Type, Content-Length). Strings are header values or URIs, ready
+/// to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SipRequest {
     /// Method.
@@ -425,5 +426,12 @@ pub enum SipBody {
         unsubscribe: bool,
         /// `adhocList`.
         users: Box<[UserId]>,
+    },
+    /// `unsubscribe` of users that are no longer in the directory.
+    Leave {
+        /** `batchSub@uri`: this watcher's URI */
+        watcher: WatcherId,
+        /** `adhocList` */
+        uris: Box<[Box<str>]>,
     },
 }
