@@ -1,45 +1,381 @@
 //! The operations listener and what it asks the driver.
 //!
 //! HTTP threads never see the [`Connector`]: they send an [`OpsRequest`] and wait; the driver answers with [`answer`], which copies a bounded piece of the
-//! views. Text (JSON, metrics) is made on the HTTP threads, off the presence path.
+//! views ([`ROWS_MAX`], [`SCAN_MAX`]) so that presence never waits long. Larger pages are put together from several answers, and text (JSON, metrics) is made,
+//! on the HTTP threads.
+use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
+use uc_core::config::Person;
+use uc_core::id::{CtiLinkId, SwitchId, UserId};
+use uc_core::presence::{Activity, Class};
+use uc_core::views::{AgentState, Counters, CtiLinkView, LinkState, UcLinkView, WantView};
+
+/// Workers in one answer of the driver.
+pub(crate) const ROWS_MAX: usize = 200;
+/// Workers looked at for one answer of the driver.
+pub(crate) const SCAN_MAX: u32 = 2000;
 
 /// A question to the driver.
 #[derive(Debug)]
 pub(crate) struct OpsRequest {
     /// What.
     pub(crate) kind: OpsKind,
-    /// Where the answer goes; never blocks (one place, one answer).
+    /// Where the answer goes. The driver uses `try_send`: there is one place for one answer, and who asked may have given up.
     pub(crate) reply: SyncSender<OpsReply>,
 }
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OpsKind {
-    /// Is anybody there.
-    Health,
+    /// Links, counters, the driver's own state.
+    Overview,
+    /// Workers from a position on.
+    Workers {
+        /// Position: ids are dense, so it is the id to begin with.
+        from: u32,
+        /// At most this many rows, and at most [`ROWS_MAX`].
+        limit: u32,
+        /// Which.
+        filter: Filter,
+    },
+    /// How many workers are in which state, from a position on.
+    Tally {
+        /// Position.
+        from: u32,
+    },
+}
+
+/// Which workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// All.
+    All,
+    /// Exactly this employee.
+    Employee(Box<str>),
+    /// This text, in lower case, is part of employee id, names, SIP URI, a DN, the presence or the agent state.
+    Text(Box<str>),
 }
 
 /// The driver's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum OpsReply {
-    /// Yes.
-    Alive,
+    /// To [`OpsKind::Overview`].
+    Overview(Box<Overview>),
+    /// To [`OpsKind::Workers`].
+    Workers {
+        /// Rows in order of position.
+        rows: Vec<WorkerRow>,
+        /// Where to go on; `None` at the end.
+        next: Option<u32>,
+    },
+    /// To [`OpsKind::Tally`].
+    Tally {
+        /// Counts of this piece.
+        tally: Tally,
+        /// Where to go on; `None` at the end.
+        next: Option<u32>,
+    },
 }
 
-/// What the driver knows and the core does not.
+/// What the driver knows and the core does not. The vectors are in the order of link ids.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extra {
-    /// Milliseconds since start.
+    /// Milliseconds since start; the [`uc_core::Mono`] of now.
     pub(crate) uptime_ms: u64,
     /// Stopping in good order.
     pub(crate) draining: bool,
+    /// The flight recorder is on.
+    pub(crate) recording: bool,
+    /// Configurations taken over since start.
+    pub(crate) reloads: u64,
+    /// Configurations refused since start.
+    pub(crate) reload_failures: u64,
+    /// SIP connections.
+    pub(crate) uc: Vec<LinkExtra>,
+    /// Bridge connections.
+    pub(crate) cti: Vec<LinkExtra>,
 }
 
-/// Answers in bounded time. Called by the driver between inputs.
-pub(crate) fn answer(_connector: &Connector, _extra: &Extra, kind: &OpsKind) -> OpsReply {
-    match kind {
-        OpsKind::Health => OpsReply::Alive,
+/// A socket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkExtra {
+    /// The far end, while connected.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Bytes read since start.
+    pub(crate) bytes_in: u64,
+    /// Bytes written since start.
+    pub(crate) bytes_out: u64,
+    /// Bytes waiting to be written.
+    pub(crate) queued_bytes: u64,
+    /// Connections made since start.
+    pub(crate) connects: u64,
+}
+
+/// Everything but the workers.
+#[derive(Clone, Debug)]
+pub(crate) struct Overview {
+    /// The driver's part.
+    pub(crate) extra: Extra,
+    /// Configured workers.
+    pub(crate) workers: u32,
+    /// Counters since start.
+    pub(crate) counters: Counters,
+    /// SIP links with the name of the server they are at or try.
+    pub(crate) uc: Vec<(UcLinkView, Box<str>)>,
+    /// Bridge links.
+    pub(crate) cti: Vec<CtiRow>,
+}
+
+/// A bridge link with its names.
+#[derive(Clone, Debug)]
+pub(crate) struct CtiRow {
+    /// State.
+    pub(crate) view: CtiLinkView,
+    /// Switch.
+    pub(crate) switch: Box<str>,
+    /// T-Server.
+    pub(crate) server: Box<str>,
+    /// Where the bridge is.
+    pub(crate) address: Box<str>,
+}
+
+impl Overview {
+    /// Why the connector cannot do its work right now; empty: it is ready.
+    pub(crate) fn obstacles(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if self.extra.draining {
+            why.push("the connector is stopping".to_owned());
+        }
+        if !self.uc.iter().any(|(link, _)| link.state == LinkState::Up) {
+            why.push("no connection to the UC platform is up".to_owned());
+        }
+        let mut switches: Vec<&str> = self.cti.iter().map(|row| &*row.switch).collect();
+        switches.dedup();
+        for switch in switches {
+            if !self.cti.iter().any(|row| *row.switch == *switch && row.view.state == LinkState::Up) {
+                why.push(format!("no T-Server of switch {switch} is up"));
+            }
+        }
+        why
     }
+}
+
+/// A worker, copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkerRow {
+    /// Who.
+    pub(crate) employee_id: Box<str>,
+    /// For people.
+    pub(crate) display_name: Box<str>,
+    /// Empty: not watched.
+    pub(crate) sip_uri: Box<str>,
+    /// Presence.
+    pub(crate) class: Class,
+    /// Its number.
+    pub(crate) availability: u32,
+    /// Its detail.
+    pub(crate) activity: Activity,
+    /// The worker's note.
+    pub(crate) note: Box<str>,
+    /// In a live subscription.
+    pub(crate) covered: bool,
+    /// Milliseconds since the presence changed.
+    pub(crate) age_ms: Option<u64>,
+    /// What the mapping asks for.
+    pub(crate) want: WantView,
+    /// DNs.
+    pub(crate) dns: Vec<DnRow>,
+}
+
+/// A DN, copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DnRow {
+    /// Number.
+    pub(crate) number: Box<str>,
+    /// Switch.
+    pub(crate) switch: Box<str>,
+    /// Agent state.
+    pub(crate) state: AgentState,
+    /// A request is unanswered.
+    pub(crate) in_flight: bool,
+    /// Left alone until the next change.
+    pub(crate) held: bool,
+    /// Registered on the primary.
+    pub(crate) registered: bool,
+}
+
+/// Workers and DNs by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Workers by presence, indexed by `Class as usize`.
+    pub(crate) classes: [u32; 9],
+    /// Workers that should be watched and are not.
+    pub(crate) uncovered: u32,
+    /// DNs by agent state: unknown, logged out, logged in, ready, not ready.
+    pub(crate) states: [u32; 5],
+    /// DNs with an unanswered request.
+    pub(crate) in_flight: u32,
+    /// DNs left alone until the next change.
+    pub(crate) held: u32,
+}
+
+impl Tally {
+    /// Adds another piece.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.classes.iter_mut().zip(other.classes).for_each(|(sum, n)| *sum += n);
+        self.states.iter_mut().zip(other.states).for_each(|(sum, n)| *sum += n);
+        self.uncovered += other.uncovered;
+        self.in_flight += other.in_flight;
+        self.held += other.held;
+    }
+}
+
+/// Index of a state in [`Tally::states`].
+pub(crate) const fn state_index(state: AgentState) -> usize {
+    match state {
+        AgentState::Unknown => 0,
+        AgentState::LoggedOut => 1,
+        AgentState::LoggedIn => 2,
+        AgentState::Ready => 3,
+        AgentState::NotReady(_) => 4,
+    }
+}
+
+/// Names of the states in [`Tally::states`].
+pub(crate) const STATE_NAMES: [&str; 5] = ["unknown", "logged-out", "logged-in", "ready", "not-ready"];
+
+/// Answers in bounded time. Called by the driver between inputs; the answer goes to [`OpsRequest::reply`] by `try_send`.
+pub(crate) fn answer(connector: &Connector, extra: &Extra, kind: &OpsKind) -> OpsReply {
+    match kind {
+        OpsKind::Overview => OpsReply::Overview(Box::new(overview(connector, extra))),
+        OpsKind::Workers { from, limit, filter } => workers(connector, extra.uptime_ms, *from, (*limit as usize).min(ROWS_MAX), filter),
+        OpsKind::Tally { from } => tally(connector, *from),
+    }
+}
+
+fn overview(connector: &Connector, extra: &Extra) -> Overview {
+    let config = connector.directory().config();
+    let servers: Vec<(SwitchId, &str, &str, &str)> = config
+        .cti
+        .switches
+        .iter()
+        .enumerate()
+        .flat_map(|(at, switch)| switch.servers.iter().map(move |server| (SwitchId(at as u16), &*switch.name, &*server.name, &*server.address)))
+        .collect();
+    let cti_row = |view: CtiLinkView| {
+        let CtiLinkId(at) = view.link;
+        let (_, switch, server, address) = servers.get(usize::from(at)).copied().unwrap_or((SwitchId(0), "", "", ""));
+        CtiRow { view, switch: switch.into(), server: server.into(), address: address.into() }
+    };
+    let endpoint = |view: &UcLinkView| config.uc.endpoints.get(usize::from(view.endpoint)).map_or_else(String::new, |e| format!("{}:{}", e.host, e.port));
+    Overview {
+        extra: extra.clone(),
+        workers: config.people.len() as u32,
+        counters: connector.counters(),
+        uc: connector.uc_links().into_iter().map(|view| (view, endpoint(&view).into())).collect(),
+        cti: connector.cti_links().into_iter().map(cti_row).collect(),
+    }
+}
+
+/// One past the last position.
+fn slots(connector: &Connector) -> u32 {
+    connector.directory().user_slots() as u32
+}
+
+/// Where a piece that begins at `from` must end.
+fn end(connector: &Connector, from: u32) -> u32 {
+    slots(connector).min(from.saturating_add(SCAN_MAX))
+}
+
+fn workers(connector: &Connector, now_ms: u64, from: u32, limit: usize, filter: &Filter) -> OpsReply {
+    let mut rows = Vec::with_capacity(limit.min(ROWS_MAX));
+    let end = end(connector, from);
+    let mut at = from;
+    while at < end && rows.len() < limit {
+        if let Some(row) = row(connector, now_ms, UserId(at), filter) {
+            rows.push(row);
+        }
+        at += 1;
+    }
+    OpsReply::Workers { rows, next: (at < slots(connector)).then_some(at) }
+}
+
+fn row(connector: &Connector, now_ms: u64, user: UserId, filter: &Filter) -> Option<WorkerRow> {
+    if !connector.directory().has_user(user) {
+        return None;
+    }
+    let directory = connector.directory();
+    let person = directory.person(user);
+    if let Filter::Employee(id) = filter
+        && **id != *person.employee_id
+    {
+        return None;
+    }
+    let worker = connector.worker(user)?;
+    if let Filter::Text(text) = filter
+        && !is_about(text, connector, person, user, worker.class)
+    {
+        return None;
+    }
+    let switches = &directory.config().cti.switches;
+    let dns = directory.dns_of(user).filter_map(|dn| {
+        let view = connector.dn(dn)?;
+        Some(DnRow {
+            number: directory.number(dn).into(),
+            switch: switches.get(directory.switch_of(dn).index()).map_or_else(Box::default, |s| s.name.clone()),
+            state: view.state,
+            in_flight: view.in_flight,
+            held: view.held,
+            registered: view.registered,
+        })
+    });
+    Some(WorkerRow {
+        employee_id: person.employee_id.clone(),
+        display_name: person.display_name.clone(),
+        sip_uri: person.sip_uri.clone(),
+        class: worker.class,
+        availability: worker.availability,
+        activity: worker.activity,
+        note: worker.note.into(),
+        covered: worker.covered,
+        age_ms: worker.since.map(|since| now_ms.saturating_sub(since.0)),
+        want: worker.want,
+        dns: dns.collect(),
+    })
+}
+
+fn is_about(text: &str, connector: &Connector, person: &Person, user: UserId, class: Class) -> bool {
+    let has = |field: &str| contains_folded(field, text);
+    has(&person.employee_id)
+        || has(&person.display_name)
+        || has(&person.user_name)
+        || has(&person.sip_uri)
+        || class.token() == text
+        || person.dns.iter().any(|dn| has(&dn.number))
+        || connector.directory().dns_of(user).any(|dn| connector.dn(dn).is_some_and(|view| STATE_NAMES[state_index(view.state)] == text))
+}
+
+/// Whether `field` contains `text` (already in lower case) in any case; no allocation for ASCII.
+fn contains_folded(field: &str, text: &str) -> bool {
+    if field.is_ascii() {
+        return text.is_empty() || field.as_bytes().windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
+    }
+    field.to_lowercase().contains(text)
+}
+
+fn tally(connector: &Connector, from: u32) -> OpsReply {
+    let mut tally = Tally::default();
+    let end = end(connector, from);
+    for user in (from..end).map(UserId) {
+        let Some(worker) = connector.worker(user) else { continue };
+        tally.classes[worker.class as usize] += 1;
+        tally.uncovered += u32::from(!worker.covered && !connector.directory().uri(user).is_empty());
+        for view in connector.directory().dns_of(user).filter_map(|dn| connector.dn(dn)) {
+            tally.states[state_index(view.state)] += 1;
+            tally.in_flight += u32::from(view.in_flight);
+            tally.held += u32::from(view.held);
+        }
+    }
+    OpsReply::Tally { tally, next: (end < slots(connector)).then_some(end) }
 }
