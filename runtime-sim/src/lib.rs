@@ -1,1 +1,11 @@
-//! Placeholder room.
+//! The virtual world: it drives the same `uc_core::Connector` as production, with emulated peers, a modelled network and a clock of its own.
+//!
+//! No sockets, threads, wall clock or operating-system randomness in this library: a run is a function of its options and steps.
+#![forbid(unsafe_code)]
+
+pub mod arb;
+pub mod choices;
+pub mod net;
+pub mod options;
+pub mod rng;
+pub mod steps;
