@@ -102,7 +102,7 @@ impl Connector {
                 TimerKey::Uc(timer) => self.uc.on_timer(&mut cx!(self, now), timer),
                 TimerKey::Cti(timer) => self.cti.on_timer(&mut cx!(self, now), timer),
                 TimerKey::Presence(timer) => self.presence.on_timer(&mut cx!(self, now), timer),
-                TimerKey::Drain => self.finish_drain(),
+                TimerKey::Drain => self.finish_drain(now),
             }
             self.lift(now);
         }
@@ -118,10 +118,11 @@ impl Connector {
     /// Up pass, then down pass: the DNs that need something get it, as far as the windows of their links allow.
     fn settle(&mut self, now: Now) {
         self.lift(now);
-        if self.drain == Drain::No {
+        if self.drain != Drain::Done {
             self.presence.emit(&mut cx!(self, now), &mut self.cti);
-        } else if self.drain == Drain::Running && self.uc.is_drained() && self.cti.is_drained() {
-            self.finish_drain();
+        }
+        if self.drain == Drain::Running && self.uc.is_drained() && self.presence.is_drained() {
+            self.finish_drain(now);
         }
         debug_assert!(self.facts.is_empty(), "a command emitted a fact");
     }
@@ -142,12 +143,12 @@ impl Connector {
         self.deadlines.set(TimerKey::Drain, now.mono + u64::from(within_ms));
         self.presence.on_drain(&mut cx!(self, now));
         self.uc.on_drain(&mut cx!(self, now));
-        self.cti.on_drain(&mut cx!(self, now));
     }
 
-    fn finish_drain(&mut self) {
+    fn finish_drain(&mut self, now: Now) {
         if self.drain != Drain::Done {
             self.drain = Drain::Done;
+            self.cti.close(&mut cx!(self, now));
             self.deadlines.clear(TimerKey::Drain);
             self.out.actions.push_back(Action::Drained);
         }
@@ -176,7 +177,7 @@ impl Connector {
     /// The note last heard for the worker of `dn`, as it goes into `KW_UC_NOTE`.
     #[must_use]
     pub fn note_of(&self, dn: DnId) -> &str {
-        self.presence.note(self.directory.user_of(dn))
+        self.presence.note(self.directory.config(), self.directory.user_of(dn))
     }
 
     /// One worker.
@@ -188,7 +189,10 @@ impl Connector {
     /// One DN.
     #[must_use]
     pub fn dn(&self, dn: DnId) -> Option<DnView> {
-        self.directory.has_dn(dn).then(|| self.presence.dn(dn, self.directory.user_of(dn), self.cti.is_registered(dn)))
+        self.directory.has_dn(dn).then(|| {
+            let registered = self.cti.is_registered(self.directory.switch_of(dn), dn);
+            self.presence.dn(dn, self.directory.user_of(dn), registered)
+        })
     }
 
     /// The SIP links.
@@ -219,6 +223,12 @@ impl Connector {
         counters
     }
 
+    /// DNs waiting to be looked at, for checkers and metrics.
+    #[must_use]
+    pub fn work_queued(&self) -> usize {
+        self.presence.queued()
+    }
+
     /// All deadlines in time order, for checkers.
     #[must_use]
     pub fn deadlines(&self) -> Vec<DeadlineView> {
@@ -235,5 +245,14 @@ impl Connector {
         self.presence.fingerprint(&mut fp);
         fp.num(self.drain as u64);
         fp.finish()
+    }
+}
+
+#[cfg(test)]
+impl Connector {
+    /// Hands in a fact as the SIP side would.
+    pub(crate) fn tell(&mut self, now: Now, fact: crate::fact::Fact) {
+        self.facts.push_back(fact);
+        self.handle(now, Input::Wake);
     }
 }

@@ -20,6 +20,8 @@ pub struct Directory {
     by_dn: HashTable<u32>,
     free_users: Vec<u32>,
     free_dns: Vec<u32>,
+    /// DNs the last re-configuration removed: their numbers are still needed to un-register them.
+    departed: BTreeMap<DnId, PersonDn>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,7 @@ impl Directory {
             by_dn: HashTable::new(),
             free_users: Vec::new(),
             free_dns: Vec::new(),
+            departed: BTreeMap::new(),
         };
         it.apply(config);
         it
@@ -134,6 +137,7 @@ impl Directory {
         }
         self.free_users.extend(just_freed);
         self.free_dns.extend(just_freed_dns);
+        self.departed = changes.removed_dns.iter().cloned().collect();
         self.rebuild_index();
         changes
     }
@@ -311,10 +315,13 @@ impl Directory {
 
     fn person_dn(&self, dn: DnId) -> &PersonDn {
         let entry = self.dns[dn.index()];
-        &self.person(UserId(entry.user)).dns[entry.at as usize]
+        match self.departed.get(&dn) {
+            Some(departed) if entry.user == NONE => departed,
+            _ => &self.person(UserId(entry.user)).dns[entry.at as usize],
+        }
     }
 
-    /// The DN's number.
+    /// The DN's number. Also of a DN that the last re-configuration removed.
     #[must_use]
     pub fn number(&self, dn: DnId) -> &str {
         &self.person_dn(dn).number

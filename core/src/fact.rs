@@ -1,5 +1,5 @@
 //! The inner vocabulary: facts go up, from links and dialogs to presence and views.
-use crate::id::{CtiLinkId, DnId, SwitchId, UserId};
+use crate::id::{DnId, SwitchId, UserId};
 use crate::presence::PresenceUpdate;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -13,8 +13,8 @@ pub(crate) enum Fact {
     CoverageLost { users: Box<[UserId]> },
     /// These users are in a live subscription again and the server had nothing new to say about them (absent from a partial list, refresh answered without body).
     CoverageRegained { users: Box<[UserId]> },
-    /// State requests can be sent to this switch: its session stands, its link to the switch is up. `link` is the primary.
-    SwitchUp { switch: SwitchId, link: CtiLinkId },
+    /// State requests can be sent to this switch: the session with its primary stands, its link to the switch is up.
+    SwitchUp { switch: SwitchId },
     /// State requests cannot be sent; unanswered ones are unknown.
     SwitchDown { switch: SwitchId },
     /// An agent event, a snapshot, or an error about a DN (`cti` digests it).

@@ -55,6 +55,22 @@ pub enum AgentState {
     NotReady(u8),
 }
 
+impl AgentState {
+    /// One word for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::LoggedOut => "LoggedOut",
+            Self::LoggedIn => "LoggedIn",
+            Self::Ready => "Ready",
+            Self::NotReady(2) => "LegalGuard",
+            Self::NotReady(3) => "AfterCallWork",
+            Self::NotReady(_) => "NotReady",
+        }
+    }
+}
+
 /// One DN as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DnView {

@@ -1,12 +1,31 @@
 //! The contact-centre side: bridge links, T-Server pairs, DN registration, request correlation (rank 1).
-use crate::action::CtiReq;
-use crate::cti_event::CtiEvent;
+//!
+//! Every request of this product is about one DN, and a DN has at most one unanswered request per connection. So the correlation table is a dense row per DN
+//! ([`dns::DnRow`]) and needs no queue, no hashing and no allocation per request; time-outs are found by one timer per link that looks at the rows.
+//!
+//! A *fresh* row means: the primary has told us the state of the DN since the last time we may have missed something. State requests go to fresh DNs only;
+//! others are asked first (`RequestQueryAddress`), so that nothing already true is sent again (`spec/bridge.md` 5).
+mod dns;
+mod events;
+mod link;
+mod switch;
+
+use crate::action::{Action, CtiOut, CtiReq, ShortText};
+use crate::cti_event::{Control, CtiEvent, Role, TEvent};
 use crate::cx::Cx;
+use crate::deadlines::TimerKey;
 use crate::directory::Changes;
+use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, SwitchId};
-use crate::views::{AgentState, Counters, CtiLinkView};
+use crate::note::Note;
+use crate::presence::Class;
+use crate::views::{AgentState, Counters, CtiLinkView, LinkState};
+use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
+use link::{Link, Phase};
+use switch::Switch;
 
 /// Timers of the contact-centre side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,8 +34,10 @@ pub enum CtiTimer {
     Link(CtiLinkId),
     /// Silence: ping, or give up.
     Silence(CtiLinkId),
-    /// The oldest unanswered request.
+    /// Unanswered requests.
     Requests(CtiLinkId),
+    /// Registrations to be tried again.
+    Registrations(CtiLinkId),
     /// The pace allows more requests.
     Pace(CtiLinkId),
     /// Hot standby: nobody became primary in time.
@@ -25,37 +46,304 @@ pub enum CtiTimer {
 
 /// News about a DN, for presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AgentNews {
-    pub(crate) state: AgentState,
+pub(crate) enum AgentNews {
+    /// T-Server says in what state the agent is.
+    State { state: AgentState, origin: Origin, status: Option<Class>, note: Option<u32> },
+    /// A request was refused, or nobody answered.
+    Failed { req: CtiReq, failure: Failure },
+    /// The device is out of service (147) or back (148).
+    InService(bool),
+}
+
+/// Why we know an agent state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The answer to this request of ours.
+    Answer(CtiReq),
+    /// An event nobody here asked for.
+    Unsolicited,
+    /// Registration or query.
+    Snapshot,
+}
+
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// `EventError` with this code.
+    Code(i32),
+    /// No answer within `request_timeout_ms`.
+    TimedOut,
 }
 
 /// The contact-centre side of the connector.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CtiSide {
-    _later: Vec<u8>,
+    links: Vec<Link>,
+    switches: Vec<Switch>,
+    counters: Counters,
+    closing: bool,
 }
 
 impl CtiSide {
-    pub(crate) fn start(_cx: &mut Cx<'_>) -> Self {
-        Self::default()
+    /// Builds links and switches from the configuration and asks for the first connections.
+    pub(crate) fn start(cx: &mut Cx<'_>) -> Self {
+        let mut it = Self::default();
+        it.build(cx);
+        it
     }
-    pub(crate) fn on_event(&mut self, _cx: &mut Cx<'_>, _link: CtiLinkId, _event: CtiEvent<'_>) {}
-    pub(crate) fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: CtiTimer) {}
-    pub(crate) fn on_reconfigure(&mut self, _cx: &mut Cx<'_>, _old: &crate::Config, _changes: &Changes) {}
-    pub(crate) fn on_drain(&mut self, _cx: &mut Cx<'_>) {}
-    pub(crate) fn is_drained(&self) -> bool {
-        true
+
+    fn build(&mut self, cx: &mut Cx<'_>) {
+        for (at, config) in cx.config.cti.switches.iter().enumerate() {
+            let switch = SwitchId(at as u16);
+            let first = self.links.len() as u16;
+            self.links.extend((0..config.servers.len()).map(|_| Link::new(switch)));
+            self.switches.push(Switch::new(CtiLinkId(first), config.servers.len() as u16, config.redundancy));
+        }
+        for dn in cx.directory.dns() {
+            for link in self.links_of(cx.directory.switch_of(dn)) {
+                self.links[link.index()].rows.add(dn);
+            }
+        }
+        for switch in 0..self.switches.len() {
+            self.connect_switch(cx, switch);
+        }
     }
-    /// Sends a request about `dn` if its switch can take one now.
-    pub(crate) fn request(&mut self, _cx: &mut Cx<'_>, _dn: DnId, _req: CtiReq) -> bool {
-        false
+
+    fn links_of(&self, switch: SwitchId) -> impl Iterator<Item = CtiLinkId> + use<> {
+        let it = &self.switches[switch.index()];
+        (it.first.0..it.first.0 + it.count).map(CtiLinkId)
     }
-    pub(crate) fn is_registered(&self, _dn: DnId) -> bool {
-        false
+
+    /// What arrived on, or happened to, a connection.
+    pub(crate) fn on_event(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, event: CtiEvent<'_>) {
+        let Some(it) = self.links.get_mut(link.index()) else { return };
+        if !it.is_connected() && !matches!(event, CtiEvent::Connected | CtiEvent::Closed { .. }) {
+            return; // bytes of a connection we already gave up
+        }
+        it.last_rx = cx.now.mono;
+        match event {
+            CtiEvent::Connected => self.on_connected(cx, link),
+            CtiEvent::Closed { why } => self.on_closed(cx, link, why),
+            CtiEvent::Control(control) => self.on_control(cx, link, control),
+            CtiEvent::Event(event) => self.on_tevent(cx, link, event),
+            CtiEvent::Malformed(fault) => {
+                self.counters.malformed += 1;
+                cx.note(Note::CtiMalformed { link, fault: fault.to_string().into() });
+                if fault.is_fatal() {
+                    self.give_up(cx, link, crate::uc_event::CloseCause::Local);
+                }
+            }
+        }
     }
+
+    fn on_control(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, control: Control<'_>) {
+        match control {
+            Control::Welcome { window, ping_s, .. } => self.on_welcome(cx, link, window, ping_s),
+            Control::Opened { role, server } => self.on_opened(cx, link, role, server),
+            Control::Role { role } => self.on_role(cx, link, role),
+            Control::Ping { n } => cx.act(Action::SendCti { link, msg: CtiOut::Pong { n } }),
+            Control::Pong { .. } => {}
+            Control::Error { code, text, fatal } => {
+                cx.note(Note::Cti {
+                    level: if matches!(code, "auth" | "config" | "proto") { crate::config::NoteLevel::Alarm } else { crate::config::NoteLevel::Warn },
+                    link,
+                    text: format!("the bridge reports {code}: {text}").into(),
+                });
+                if fatal {
+                    self.give_up(cx, link, crate::uc_event::CloseCause::PeerClosed);
+                }
+            }
+            Control::Bye => self.give_up(cx, link, crate::uc_event::CloseCause::PeerClosed),
+            Control::Unknown { op } => cx.act(Action::SendCti { link, msg: CtiOut::Unsupported { op: ShortText::new(op) } }),
+        }
+    }
+
+    /// A timer of this side.
+    pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>, timer: CtiTimer) {
+        match timer {
+            CtiTimer::Link(link) => self.on_link_timer(cx, link),
+            CtiTimer::Silence(link) => self.on_silence(cx, link),
+            CtiTimer::Requests(link) => self.on_requests_timer(cx, link),
+            CtiTimer::Registrations(link) => {
+                if let Some(it) = self.links.get_mut(link.index()) {
+                    it.rows.retry_failed();
+                }
+                self.pump(cx, link);
+            }
+            CtiTimer::Pace(link) => self.pump(cx, link),
+            CtiTimer::Switchover(switch) => self.on_switchover_timer(cx, switch),
+        }
+    }
+
+    /// The directory and `cx.config` are the new ones already.
+    pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &crate::Config, changes: &Changes) {
+        if old.cti.switches != cx.config.cti.switches {
+            // Another set of servers: begin anew. Sessions are closed in good order, presence hears that the switches are down.
+            for at in 0..self.links.len() {
+                let link = CtiLinkId(at as u16);
+                if self.links[at].is_connected() {
+                    cx.act(Action::SendCti { link, msg: CtiOut::Bye });
+                }
+                self.links[at].forget(cx, link);
+                cx.act(Action::CloseCti { link });
+            }
+            for at in 0..self.switches.len() {
+                cx.clear(TimerKey::Cti(CtiTimer::Switchover(SwitchId(at as u16))));
+                cx.fact(Fact::SwitchDown { switch: SwitchId(at as u16) });
+            }
+            self.links.clear();
+            self.switches.clear();
+            self.build(cx);
+            return;
+        }
+        for (dn, number) in &changes.removed_dns {
+            for link in self.links_of(SwitchId(number.switch)) {
+                if self.links[link.index()].rows.is_registered(*dn) {
+                    self.links[link.index()].send_unanswered(cx, link, *dn, CtiReq::UnregisterAddress);
+                }
+                self.links[link.index()].rows.remove(*dn);
+            }
+        }
+        for dn in &changes.added_dns {
+            for link in self.links_of(cx.directory.switch_of(*dn)) {
+                self.links[link.index()].rows.add(*dn);
+            }
+        }
+        for at in 0..self.links.len() {
+            self.pump(cx, CtiLinkId(at as u16));
+        }
+    }
+
+    /// Closes every session in good order. The bridge keeps or ends the server session by its own rules.
+    pub(crate) fn close(&mut self, cx: &mut Cx<'_>) {
+        self.closing = true;
+        for at in 0..self.links.len() {
+            let link = CtiLinkId(at as u16);
+            if self.links[at].is_connected() {
+                cx.act(Action::SendCti { link, msg: CtiOut::Bye });
+            }
+            if !matches!(self.links[at].phase, Phase::Down) {
+                cx.act(Action::CloseCti { link });
+            }
+            self.links[at].forget(cx, link);
+        }
+        for at in 0..self.switches.len() {
+            cx.clear(TimerKey::Cti(CtiTimer::Switchover(SwitchId(at as u16))));
+        }
+    }
+
+    /// The link requests of `switch` go to, if it can take one now (window and pace).
+    pub(crate) fn ready(&self, cx: &Cx<'_>, switch: SwitchId) -> Option<CtiLinkId> {
+        let link = self.switches.get(switch.index())?.active?;
+        self.links[link.index()].may_send(cx).then_some(link)
+    }
+
+    /// Whether the primary has told us the state of `dn`. If not, it is asked, before others.
+    pub(crate) fn is_fresh(&mut self, link: CtiLinkId, dn: DnId) -> bool {
+        self.links[link.index()].rows.is_fresh_or_hurry(dn)
+    }
+
+    /// Sends a request about `dn`; the caller has asked [`Self::ready`] and [`Self::is_fresh`].
+    pub(crate) fn request(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq) {
+        match req {
+            CtiReq::State(_) => self.counters.state_requests += 1,
+            CtiReq::AgentLogin | CtiReq::AgentLogout => self.counters.login_requests += 1,
+            _ => {}
+        }
+        self.links[link.index()].send(cx, link, dn, req);
+    }
+
+    /// DNs the caller waits for are asked now.
+    pub(crate) fn hurry(&mut self, cx: &mut Cx<'_>, link: CtiLinkId) {
+        self.pump(cx, link);
+    }
+
+    /// Registered on the primary.
+    pub(crate) fn is_registered(&self, switch: SwitchId, dn: DnId) -> bool {
+        self.switches.get(switch.index()).and_then(|s| s.active).is_some_and(|link| self.links[link.index()].rows.is_registered(dn))
+    }
+
+    /// Sends registrations and queries as far as window and pace allow.
+    fn pump(&mut self, cx: &mut Cx<'_>, link: CtiLinkId) {
+        let Some(it) = self.links.get_mut(link.index()) else { return };
+        let primary = self.switches[it.switch.index()].active == Some(link);
+        it.pump(cx, link, primary);
+    }
+
+    /// Read model.
     pub(crate) fn links(&self) -> Vec<CtiLinkView> {
-        Vec::new()
+        let view = |(at, it): (usize, &Link)| CtiLinkView {
+            link: CtiLinkId(at as u16),
+            state: match it.phase {
+                Phase::Down => LinkState::Down,
+                Phase::Connecting | Phase::Hello => LinkState::Connecting,
+                Phase::Opening => LinkState::Opening,
+                Phase::Up { linked: true, .. } => LinkState::Up,
+                Phase::Up { linked: false, .. } => LinkState::Impaired,
+            },
+            role: it.role(),
+            registered: it.rows.registered(),
+            outstanding: it.rows.outstanding(),
+        };
+        self.links.iter().enumerate().map(view).collect()
     }
-    pub(crate) fn count(&self, _counters: &mut Counters) {}
-    pub(crate) fn fingerprint(&self, _fp: &mut Fp) {}
+
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let own = &self.counters;
+        counters.state_requests += own.state_requests;
+        counters.login_requests += own.login_requests;
+        counters.errors += own.errors;
+        counters.timeouts += own.timeouts;
+        counters.malformed += own.malformed;
+        counters.links_lost += own.links_lost;
+    }
+
+    pub(crate) fn fingerprint(&self, fp: &mut Fp) {
+        for link in &self.links {
+            link.fingerprint(fp);
+        }
+        for switch in &self.switches {
+            fp.debug(&switch.active);
+            fp.num(u64::from(switch.turn));
+        }
+    }
+}
+
+/// A T-Library event that carries an agent state.
+fn state_of(event: &TEvent<'_>) -> Option<AgentState> {
+    use crate::codec::cti::catalogue as n;
+    let mode = |mode: Option<i32>| u8::try_from(mode.unwrap_or(0)).unwrap_or(0);
+    match event.id {
+        n::EVENT_AGENT_LOGIN => Some(AgentState::LoggedIn),
+        n::EVENT_AGENT_LOGOUT => Some(AgentState::LoggedOut),
+        n::EVENT_AGENT_READY => Some(AgentState::Ready),
+        n::EVENT_AGENT_NOT_READY => Some(AgentState::NotReady(mode(event.work_mode))),
+        n::EVENT_REGISTERED | n::EVENT_ADDRESS_INFO => Some(match event.agent_status {
+            Some(0) => AgentState::LoggedOut,
+            Some(1) => AgentState::LoggedIn,
+            Some(2) => AgentState::NotReady(mode(event.snapshot_work_mode)),
+            Some(3) => AgentState::Ready,
+            _ => AgentState::Unknown,
+        }),
+        _ => None,
+    }
+}
+
+/// The event that answers a request.
+const fn expected(req: CtiReq) -> u32 {
+    use crate::codec::cti::catalogue as n;
+    match req {
+        CtiReq::QueryAddress => n::EVENT_ADDRESS_INFO,
+        CtiReq::RegisterAddress => n::EVENT_REGISTERED,
+        CtiReq::UnregisterAddress => n::EVENT_UNREGISTERED,
+        CtiReq::AgentLogin => n::EVENT_AGENT_LOGIN,
+        CtiReq::AgentLogout => n::EVENT_AGENT_LOGOUT,
+        CtiReq::State(state) if state.ready => n::EVENT_AGENT_READY,
+        CtiReq::State(_) => n::EVENT_AGENT_NOT_READY,
+    }
+}
+
+/// Whether requests of this role may go to a server.
+const fn takes_requests(role: Role) -> bool {
+    matches!(role, Role::Primary)
 }

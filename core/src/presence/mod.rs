@@ -1,7 +1,15 @@
 //! Presence: the classes of the UC platform, what we know of each worker, and the reconciliation with the contact centre.
 mod class;
+mod decide;
+mod note;
+mod reconcile;
+mod slots;
+#[cfg(test)]
+mod tests;
 
 pub use class::{Activity, Class};
+pub(crate) use note::note_hash_of_json;
+pub(crate) use reconcile::Presence;
 
 use crate::uc_event::PublishTime;
 use alloc::boxed::Box;
@@ -66,37 +74,17 @@ pub struct StateRequest {
     pub status: Class,
 }
 
-/// The reconciler.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Presence {}
-
-impl Presence {
-    pub(crate) fn start(_cx: &mut crate::cx::Cx<'_>) -> Self {
-        Self::default()
+/// The name of a request as T-Library spells it.
+#[must_use]
+pub(crate) const fn request_name(req: crate::action::CtiReq) -> &'static str {
+    use crate::action::CtiReq;
+    match req {
+        CtiReq::QueryAddress => "RequestQueryAddress",
+        CtiReq::RegisterAddress => "RequestRegisterAddress",
+        CtiReq::UnregisterAddress => "RequestUnregisterAddress",
+        CtiReq::AgentLogin => "RequestAgentLogin",
+        CtiReq::AgentLogout => "RequestAgentLogout",
+        CtiReq::State(state) if state.ready => "RequestAgentReady",
+        CtiReq::State(_) => "RequestAgentNotReady",
     }
-    pub(crate) fn on_fact(&mut self, _cx: &mut crate::cx::Cx<'_>, _fact: crate::fact::Fact) {}
-    pub(crate) fn on_timer(&mut self, _cx: &mut crate::cx::Cx<'_>, _timer: PresenceTimer) {}
-    pub(crate) fn emit(&mut self, _cx: &mut crate::cx::Cx<'_>, _cti: &mut crate::cti::CtiSide) {}
-    pub(crate) fn on_reconfigure(&mut self, _cx: &mut crate::cx::Cx<'_>, _old: &crate::Config, _changes: &crate::directory::Changes) {}
-    pub(crate) fn on_drain(&mut self, _cx: &mut crate::cx::Cx<'_>) {}
-    pub(crate) fn note(&self, _user: crate::id::UserId) -> &str {
-        ""
-    }
-    pub(crate) fn worker(&self, user: crate::id::UserId, _config: &crate::Config, covered: bool) -> crate::views::WorkerView<'_> {
-        crate::views::WorkerView {
-            user,
-            class: Class::Unknown,
-            availability: 0,
-            activity: Activity::None,
-            note: "",
-            covered,
-            since: None,
-            want: crate::views::WantView::Nothing,
-        }
-    }
-    pub(crate) fn dn(&self, dn: crate::id::DnId, user: crate::id::UserId, registered: bool) -> crate::views::DnView {
-        crate::views::DnView { dn, user, state: crate::views::AgentState::Unknown, in_flight: false, held: false, registered }
-    }
-    pub(crate) fn count(&self, _counters: &mut crate::views::Counters) {}
-    pub(crate) fn fingerprint(&self, _fp: &mut crate::fingerprint::Fp) {}
 }

@@ -1,5 +1,7 @@
 //! T-Library messages: catalogue, attributes, KvList, the JSON-lines bridge, three textual log layouts.
 
+pub mod catalogue;
+
 /// What is wrong with a bridge line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,5 +15,11 @@ impl CtiFault {
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         true
+    }
+}
+
+impl core::fmt::Display for CtiFault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("no JSON")
     }
 }

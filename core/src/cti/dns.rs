@@ -1,0 +1,308 @@
+//! One link's rows, one per DN: registration, freshness, the unanswered request.
+use crate::action::CtiReq;
+use crate::fingerprint::Fp;
+use crate::id::DnId;
+use crate::time::Mono;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// What this connection knows of one DN.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DnRow {
+    /// Belongs to the switch of this link.
+    used: bool,
+    registered: bool,
+    fresh: bool,
+    /// In the work list.
+    queued: bool,
+    /// The last registration or query failed; waits for the registration timer.
+    failed: bool,
+    pending: Pending,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Pending {
+    #[default]
+    None,
+    Waiting {
+        ref_id: u32,
+        sent: Mono,
+        req: CtiReq,
+    },
+    /// Answered: a repetition of the answer can be told from news.
+    Done {
+        ref_id: u32,
+        req: CtiReq,
+    },
+    /// Given up; a late answer is still news.
+    Lost {
+        ref_id: u32,
+        req: CtiReq,
+    },
+}
+
+/// What a reference id means for a DN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// The answer we wait for.
+    Answer(CtiReq),
+    /// The answer to a request we gave up.
+    Late,
+    /// The same answer once more.
+    Repeated(CtiReq),
+    /// Not ours.
+    None,
+}
+
+/// The rows of one link and its work list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DnRows {
+    rows: Vec<DnRow>,
+    /// DNs to register or to query, each at most once. Urgent ones (a worker waits) go to the front.
+    work: VecDeque<DnId>,
+    waiting: u32,
+    registered: u32,
+    /// No row was sent before this; a lower bound that lets the time-out scan skip.
+    oldest: Option<Mono>,
+}
+
+impl DnRows {
+    pub(super) fn add(&mut self, dn: DnId) {
+        if self.rows.len() <= dn.index() {
+            self.rows.resize(dn.index() + 1, DnRow::default());
+        }
+        self.rows[dn.index()] = DnRow { used: true, ..DnRow::default() };
+        self.enqueue(dn);
+    }
+
+    pub(super) fn remove(&mut self, dn: DnId) {
+        self.settle(dn);
+        let Some(row) = self.rows.get_mut(dn.index()) else { return };
+        self.registered -= u32::from(row.registered);
+        let queued = row.queued;
+        *row = DnRow::default();
+        if queued {
+            self.work.retain(|other| *other != dn);
+        }
+    }
+
+    fn enqueue(&mut self, dn: DnId) {
+        let row = &mut self.rows[dn.index()];
+        if row.used && !row.queued {
+            row.queued = true;
+            self.work.push_back(dn);
+        }
+    }
+
+    /// The connection is new: nothing is registered, nothing is known.
+    pub(super) fn reset(&mut self) {
+        self.work.clear();
+        for (at, row) in self.rows.iter_mut().enumerate() {
+            *row = DnRow { used: row.used, queued: row.used, ..DnRow::default() };
+            if row.used {
+                self.work.push_back(DnId(at as u32));
+            }
+        }
+        self.waiting = 0;
+        self.registered = 0;
+        self.oldest = None;
+    }
+
+    /// We may have missed something: every DN is to be asked (or registered). DNs with an unanswered request first.
+    pub(super) fn stale(&mut self) {
+        for at in 0..self.rows.len() {
+            self.rows[at].fresh = false;
+            self.rows[at].failed = false;
+            self.enqueue(DnId(at as u32));
+        }
+    }
+
+    /// All DNs are to be registered once more (event 132); what we know stands until the answer.
+    pub(super) fn register_again(&mut self) {
+        for at in 0..self.rows.len() {
+            self.registered -= u32::from(core::mem::take(&mut self.rows[at].registered));
+            self.rows[at].fresh = false;
+            self.enqueue(DnId(at as u32));
+        }
+    }
+
+    /// The unanswered request of `dn` will not be answered here any more.
+    pub(super) fn settle(&mut self, dn: DnId) {
+        if let Some(row) = self.rows.get_mut(dn.index())
+            && let Pending::Waiting { ref_id, req, .. } = row.pending
+        {
+            row.pending = Pending::Lost { ref_id, req };
+            self.waiting -= 1;
+        }
+    }
+
+    /// State requests that will not be answered because the server is no longer primary; registrations and queries are still answered by a backup.
+    pub(super) fn drop_state_requests(&mut self) {
+        for at in 0..self.rows.len() {
+            if let Pending::Waiting { req: CtiReq::State(_) | CtiReq::AgentLogin | CtiReq::AgentLogout, .. } = self.rows[at].pending {
+                self.settle(DnId(at as u32));
+            }
+        }
+    }
+
+    pub(super) fn is_fresh_or_hurry(&mut self, dn: DnId) -> bool {
+        let Some(row) = self.rows.get_mut(dn.index()) else { return false };
+        if row.fresh && !matches!(row.pending, Pending::Waiting { .. }) {
+            return true;
+        }
+        // A worker waits for it: to the front, unless it is being asked already or there before.
+        if row.queued && self.work.front() != Some(&dn) && self.work.len() < 64 {
+            self.work.retain(|other| *other != dn);
+            self.work.push_front(dn);
+        } else if !row.queued && !row.fresh && !row.failed && !matches!(row.pending, Pending::Waiting { .. }) {
+            row.queued = true;
+            self.work.push_front(dn);
+        }
+        false
+    }
+
+    /// The next DN to register or to query, and which; rows with an unanswered request wait for its end.
+    pub(super) fn next_work(&mut self, primary: bool) -> Option<(DnId, CtiReq)> {
+        while let Some(dn) = self.work.pop_front() {
+            let row = &mut self.rows[dn.index()];
+            row.queued = false;
+            if !row.used || matches!(row.pending, Pending::Waiting { .. }) {
+                continue; // its answer, or its time-out, brings it back
+            }
+            if !row.registered {
+                return Some((dn, CtiReq::RegisterAddress));
+            }
+            if primary && !row.fresh {
+                return Some((dn, CtiReq::QueryAddress));
+            }
+        }
+        None
+    }
+
+    pub(super) fn sent(&mut self, dn: DnId, ref_id: u32, now: Mono, req: CtiReq) {
+        self.rows[dn.index()].pending = Pending::Waiting { ref_id, sent: now, req };
+        self.waiting += 1;
+        if self.oldest.is_none() {
+            self.oldest = Some(now);
+        }
+    }
+
+    /// What `ref_id` on an event about `dn` means; an answer we wait for is taken off.
+    pub(super) fn take(&mut self, dn: DnId, ref_id: u32, event: u32) -> Match {
+        let Some(row) = self.rows.get_mut(dn.index()) else { return Match::None };
+        if ref_id == 0 {
+            return Match::None;
+        }
+        match row.pending {
+            Pending::Waiting { ref_id: ours, req, .. } if ours == ref_id => {
+                row.pending = Pending::Done { ref_id, req };
+                self.waiting -= 1;
+                Match::Answer(req)
+            }
+            Pending::Done { ref_id: ours, req } if ours == ref_id && (event == super::expected(req) || event == crate::codec::cti::catalogue::EVENT_ERROR) => {
+                Match::Repeated(req)
+            }
+            Pending::Lost { ref_id: ours, req } if ours == ref_id => {
+                row.pending = Pending::Done { ref_id, req };
+                Match::Late
+            }
+            _ => Match::None,
+        }
+    }
+
+    /// The DN whose unanswered request has this reference id: for errors that name no DN. Linear, rare.
+    pub(super) fn dn_of_ref(&self, wanted: u32) -> Option<DnId> {
+        let at = self.rows.iter().position(|row| matches!(row.pending, Pending::Waiting { ref_id, .. } if ref_id == wanted))?;
+        Some(DnId(at as u32))
+    }
+
+    pub(super) fn set_registered(&mut self, dn: DnId, registered: bool) {
+        let row = &mut self.rows[dn.index()];
+        self.registered = self.registered + u32::from(registered) - u32::from(row.registered);
+        row.registered = registered;
+        row.fresh &= registered;
+        if !registered {
+            self.enqueue(dn);
+        }
+    }
+
+    pub(super) fn set_fresh(&mut self, dn: DnId) {
+        self.rows[dn.index()].fresh = true;
+        self.rows[dn.index()].failed = false;
+    }
+
+    /// What we know of `dn` may be wrong (its request timed out): ask.
+    pub(super) fn doubt(&mut self, dn: DnId) {
+        self.rows[dn.index()].fresh = false;
+        self.enqueue(dn);
+    }
+
+    /// Registration or query failed: try again when the timer says so.
+    pub(super) fn set_failed(&mut self, dn: DnId) {
+        self.rows[dn.index()].failed = true;
+        self.rows[dn.index()].fresh = false;
+    }
+
+    pub(super) fn retry_failed(&mut self) {
+        for at in 0..self.rows.len() {
+            if core::mem::take(&mut self.rows[at].failed) {
+                self.enqueue(DnId(at as u32));
+            }
+        }
+    }
+
+    /// Takes the DNs whose request is older than `limit`; returns them and when to look again.
+    pub(super) fn timed_out(&mut self, now: Mono, limit: u64) -> (Vec<(DnId, CtiReq)>, Option<Mono>) {
+        let mut late = Vec::new();
+        let mut oldest: Option<Mono> = None;
+        for (at, row) in self.rows.iter_mut().enumerate() {
+            let Pending::Waiting { ref_id, sent, req } = row.pending else { continue };
+            if now.since(sent) >= limit {
+                row.pending = Pending::Lost { ref_id, req };
+                late.push((DnId(at as u32), req));
+            } else if oldest.is_none_or(|o| sent < o) {
+                oldest = Some(sent);
+            }
+        }
+        self.waiting -= late.len() as u32;
+        self.oldest = oldest;
+        (late, oldest.map(|sent| sent + limit))
+    }
+
+    pub(super) fn is_registered(&self, dn: DnId) -> bool {
+        self.rows.get(dn.index()).is_some_and(|row| row.registered)
+    }
+
+    pub(super) fn is_used(&self, dn: DnId) -> bool {
+        self.rows.get(dn.index()).is_some_and(|row| row.used)
+    }
+
+    pub(super) const fn registered(&self) -> u32 {
+        self.registered
+    }
+
+    pub(super) const fn outstanding(&self) -> u32 {
+        self.waiting
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
+    pub(super) fn fingerprint(&self, fp: &mut Fp) {
+        for row in &self.rows {
+            fp.num(u64::from(row.used) | u64::from(row.registered) << 1 | u64::from(row.fresh) << 2 | u64::from(row.queued) << 3 | u64::from(row.failed) << 4);
+            match row.pending {
+                Pending::Waiting { sent, req, .. } => {
+                    fp.time(sent);
+                    fp.debug(&req);
+                }
+                Pending::Lost { req, .. } => fp.debug(&("lost", req)),
+                Pending::Done { .. } | Pending::None => fp.num(0),
+            }
+        }
+        for dn in &self.work {
+            fp.num(u64::from(dn.0));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! T-Library events: answers, snapshots, news, errors.
+use super::dns::Match;
+use super::{AgentNews, CtiSide, CtiTimer, Failure, Origin, state_of};
+use crate::action::CtiReq;
+use crate::codec::cti::catalogue as n;
+use crate::config::NoteLevel;
+use crate::cti_event::TEvent;
+use crate::cx::Cx;
+use crate::deadlines::TimerKey;
+use crate::fact::Fact;
+use crate::id::{CtiLinkId, DnId};
+use crate::note::Note;
+use crate::presence::{Class, note_hash_of_json};
+use alloc::format;
+
+impl CtiSide {
+    pub(super) fn on_tevent(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, event: &TEvent<'_>) {
+        match event.id {
+            n::EVENT_LINK_CONNECTED => self.on_linked(cx, link, true),
+            n::EVENT_LINK_DISCONNECTED => self.on_linked(cx, link, false),
+            n::EVENT_RESTORE_CONNECTION => {
+                self.links[link.index()].rows.register_again();
+                self.pump(cx, link);
+            }
+            n::EVENT_PRIMARY_CHANGED => {} // the bridge says the same, and first, with `role`
+            _ => self.on_dn_event(cx, link, event),
+        }
+    }
+
+    fn on_dn_event(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, event: &TEvent<'_>) {
+        let it = &mut self.links[link.index()];
+        let dn = if event.this_dn.is_empty() { it.rows.dn_of_ref(event.ref_id) } else { cx.directory.dn_by_number(it.switch, event.this_dn) };
+        let Some(dn) = dn.filter(|dn| it.rows.is_used(*dn)) else {
+            if event.id == n::EVENT_ERROR {
+                self.counters.errors += 1;
+                let text = format!("error {} about no DN of ours: {}", event.error_code.unwrap_or(0), event.error_text);
+                cx.note(Note::Cti { level: NoteLevel::Warn, link, text: text.into() });
+            }
+            return;
+        };
+        match it.rows.take(dn, event.ref_id, event.id) {
+            Match::Repeated(_) => {}
+            Match::Answer(req) if event.id == n::EVENT_ERROR => self.on_error(cx, link, dn, req, event),
+            Match::Answer(req) => self.on_answer(cx, link, dn, req, event),
+            Match::Late | Match::None => self.on_news(cx, link, dn, event),
+        }
+        self.pump(cx, link);
+    }
+
+    fn is_active(&self, link: CtiLinkId) -> bool {
+        self.switches[self.links[link.index()].switch.index()].active == Some(link)
+    }
+
+    fn on_answer(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {
+        let active = self.is_active(link);
+        let rows = &mut self.links[link.index()].rows;
+        match req {
+            CtiReq::RegisterAddress => {
+                rows.set_registered(dn, true);
+                self.links[link.index()].register_failures = 0;
+                if active {
+                    self.snapshot(cx, link, dn, event);
+                }
+            }
+            CtiReq::QueryAddress if active => self.snapshot(cx, link, dn, event),
+            CtiReq::QueryAddress => {}
+            CtiReq::UnregisterAddress => rows.set_registered(dn, false),
+            CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_) => {
+                if let Some(state) = state_of(event) {
+                    self.tell(cx, dn, event, state, Origin::Answer(req));
+                } else {
+                    // EventACK or something odd: believe the server's own data.
+                    rows.doubt(dn);
+                }
+            }
+        }
+    }
+
+    fn snapshot(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
+        self.links[link.index()].rows.set_fresh(dn);
+        let state = state_of(event).unwrap_or_default();
+        self.tell(cx, dn, event, state, Origin::Snapshot);
+    }
+
+    fn tell(&self, cx: &mut Cx<'_>, dn: DnId, event: &TEvent<'_>, state: crate::views::AgentState, origin: Origin) {
+        let status = event.kw_status.and_then(Class::from_token);
+        let note = event.kw_note.map(note_hash_of_json);
+        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, status, note } });
+    }
+
+    fn on_error(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {
+        self.counters.errors += 1;
+        let code = event.error_code.unwrap_or(0);
+        match req {
+            CtiReq::RegisterAddress | CtiReq::QueryAddress | CtiReq::UnregisterAddress => {
+                let it = &mut self.links[link.index()];
+                if n::error(code).is_some_and(|e| e.reaction == n::Reaction::Reregister) {
+                    it.rows.set_registered(dn, false);
+                    return;
+                }
+                it.rows.set_failed(dn);
+                it.register_failures += 1;
+                let timers = &cx.config.cti.timers;
+                let pause = timers.retry_min_ms.saturating_mul(1 << it.register_failures.min(16).saturating_sub(1)).min(timers.retry_max_ms);
+                let key = TimerKey::Cti(CtiTimer::Registrations(link));
+                if cx.deadlines.get(key).is_none() {
+                    cx.set(key, cx.now.mono + pause);
+                }
+                let what = crate::presence::request_name(req);
+                cx.note(Note::RequestFailed { dn, what, code, text: event.error_text.into(), retry_ms: Some(pause) });
+            }
+            CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_) => {
+                if n::error(code).is_some_and(|e| e.reaction == n::Reaction::Reregister) {
+                    self.links[link.index()].rows.set_registered(dn, false);
+                }
+                cx.note(Note::RequestFailed { dn, what: crate::presence::request_name(req), code, text: event.error_text.into(), retry_ms: None });
+                cx.fact(Fact::Agent { dn, news: AgentNews::Failed { req, failure: Failure::Code(code) } });
+            }
+        }
+    }
+
+    /// An event without a request of ours behind it.
+    fn on_news(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
+        match event.id {
+            n::EVENT_UNREGISTERED => self.links[link.index()].rows.set_registered(dn, false),
+            n::EVENT_DN_OUT_OF_SERVICE | n::EVENT_DN_BACK_IN_SERVICE if self.is_active(link) => {
+                cx.fact(Fact::Agent { dn, news: AgentNews::InService(event.id == n::EVENT_DN_BACK_IN_SERVICE) });
+            }
+            n::EVENT_AGENT_LOGIN | n::EVENT_AGENT_LOGOUT | n::EVENT_AGENT_READY | n::EVENT_AGENT_NOT_READY if self.is_active(link) => {
+                let Some(state) = state_of(event) else { return };
+                self.tell(cx, dn, event, state, Origin::Unsolicited);
+            }
+            _ => {} // calls, user data, messages of the future: not the business of agent states
+        }
+    }
+
+    /// Requests nobody answered: what they did is unknown, so the DN is asked (`decisions.md` 25, `spec/genesys-protocols.md` 3.5).
+    pub(super) fn on_requests_timer(&mut self, cx: &mut Cx<'_>, link: CtiLinkId) {
+        let Some(it) = self.links.get_mut(link.index()) else { return };
+        let (late, next) = it.rows.timed_out(cx.now.mono, cx.config.cti.timers.request_timeout_ms);
+        if let Some(at) = next {
+            cx.set(TimerKey::Cti(CtiTimer::Requests(link)), at);
+        }
+        for (dn, req) in late {
+            self.counters.timeouts += 1;
+            self.links[link.index()].rows.doubt(dn);
+            cx.note(Note::RequestTimedOut { dn, what: crate::presence::request_name(req) });
+            if matches!(req, CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_)) {
+                cx.fact(Fact::Agent { dn, news: AgentNews::Failed { req, failure: Failure::TimedOut } });
+            }
+        }
+        self.pump(cx, link);
+    }
+}

@@ -1,0 +1,574 @@
+//! Reconciles the agent state we want for each worker with the state T-Server last confirmed.
+//!
+//! We keep *want* and *have* instead of forwarding events, because events get lost, reordered and repeated across link flaps and failover, while two values and
+//! a comparison do not. The price is that a presence that came and went while a link was down is never sent.
+//!
+//! The work list is a queue in which every DN stands at most once, not a bitset: under a full window a bitset would always serve the lowest numbers first.
+//!
+//! Architecture invariant: this module knows no SIP, no T-Library encoding and no XML.
+use super::decide::{Decision, decide, fulfils};
+use super::note::note_hash;
+use super::slots::{DnSlot, Hold, UserSlot, Want};
+use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange, StateRequest};
+use crate::action::CtiReq;
+use crate::codec::cti::catalogue::{self, Reaction};
+use crate::config::{Config, ForeignRule};
+use crate::cti::{AgentNews, CtiSide, Failure, Origin};
+use crate::cx::Cx;
+use crate::deadlines::TimerKey;
+use crate::directory::Changes;
+use crate::fact::Fact;
+use crate::fingerprint::Fp;
+use crate::id::{DnId, SwitchId, UserId};
+use crate::note::Note;
+use crate::time::Mono;
+use crate::views::{AgentState, Counters, DnView, WorkerView};
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+/// The reconciler.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Presence {
+    users: Vec<UserSlot>,
+    dns: Vec<DnSlot>,
+    /// DNs to look at, one queue per switch.
+    work: Vec<VecDeque<DnId>>,
+    /// DNs waiting for `retry_at`.
+    retries: BTreeSet<(Mono, DnId)>,
+    /// Workers whose subscription was lost, in order of time; the grace time is the same for all.
+    grace: VecDeque<(Mono, UserId)>,
+    counters: Counters,
+    /// Stopping, and agents are to be logged out.
+    logging_out: bool,
+}
+
+const GRACE: TimerKey = TimerKey::Presence(PresenceTimer::Grace);
+const RETRY: TimerKey = TimerKey::Presence(PresenceTimer::Retry);
+
+impl Presence {
+    /// Nothing is known of anybody: every watched worker begins as lost, so that the grace time runs from the start.
+    pub(crate) fn start(cx: &mut Cx<'_>) -> Self {
+        let mut it = Self::default();
+        it.grow(cx);
+        let users: Vec<UserId> = cx.directory.users().collect();
+        it.on_lost(cx, &users);
+        it
+    }
+
+    fn grow(&mut self, cx: &Cx<'_>) {
+        self.users.resize_with(cx.directory.user_slots().max(self.users.len()), UserSlot::default);
+        self.dns.resize_with(cx.directory.dn_slots().max(self.dns.len()), DnSlot::default);
+        self.work.resize_with(cx.config.cti.switches.len(), VecDeque::new);
+    }
+
+    pub(crate) fn on_fact(&mut self, cx: &mut Cx<'_>, fact: Fact) {
+        match fact {
+            Fact::Presence { user, update } => self.on_presence(cx, user, update),
+            Fact::CoverageLost { users } => self.on_lost(cx, &users),
+            Fact::CoverageRegained { users } => users.iter().for_each(|user| self.on_regained(cx, *user)),
+            Fact::SwitchUp { switch } | Fact::SwitchDown { switch } => self.on_switch(cx, switch),
+            Fact::Agent { dn, news } => self.on_agent(cx, dn, news),
+        }
+    }
+
+    fn on_presence(&mut self, cx: &mut Cx<'_>, user: UserId, update: PresenceUpdate) {
+        self.on_regained(cx, user);
+        let Some(slot) = self.users.get_mut(user.index()) else { return };
+        let before = (slot.class, slot.note_hash);
+        match update.state {
+            StateChange::Unchanged => {}
+            StateChange::Empty => slot.activity = super::Activity::None,
+            StateChange::Value { availability, activity, publish_time } => {
+                // After a failover two servers may send: the newest publication wins, but a new subscription tells the present (`spec/ms-pres.md` 4.8).
+                if !update.first && publish_time < slot.publish_time && publish_time.0 != 0 {
+                    self.counters.stale_updates += 1;
+                    return;
+                }
+                slot.publish_time = publish_time;
+                slot.availability = availability;
+                slot.activity = activity;
+                slot.class = UserSlot::class_of(cx.config, availability, activity);
+            }
+        }
+        match update.note {
+            NoteChange::Unchanged => {}
+            NoteChange::Cleared => (slot.note, slot.note_hash) = (None, 0),
+            NoteChange::Set(text) if text.is_empty() => (slot.note, slot.note_hash) = (None, 0),
+            NoteChange::Set(text) => {
+                slot.note_hash = if cx.config.presence.send_note { note_hash(&text) } else { 0 };
+                slot.note = Some(text);
+            }
+        }
+        let first_word = !core::mem::replace(&mut slot.heard, true);
+        if before == (slot.class, slot.note_hash) && !first_word {
+            return;
+        }
+        if before.0 != slot.class || first_word {
+            slot.since = cx.now.mono;
+            let to = slot.class;
+            self.counters.presence_changes += 1;
+            cx.note(Note::Presence { user, from: before.0, to });
+        }
+        self.touch(cx, user, true);
+    }
+
+    /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
+    fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
+        for dn in cx.directory.dns_of(user) {
+            if change {
+                let slot = &mut self.dns[dn.index()];
+                slot.hold = Hold::None;
+                slot.failures = 0;
+                if let Some(at) = slot.retry_at.take() {
+                    self.retries.remove(&(at, dn));
+                }
+            }
+            self.enqueue(cx.directory.switch_of(dn), dn);
+        }
+    }
+
+    fn enqueue(&mut self, switch: SwitchId, dn: DnId) {
+        let slot = &mut self.dns[dn.index()];
+        if !slot.dirty {
+            slot.dirty = true;
+            self.work[switch.index()].push_back(dn);
+        }
+    }
+
+    fn on_lost(&mut self, cx: &mut Cx<'_>, users: &[UserId]) {
+        for user in users {
+            let Some(slot) = self.users.get_mut(user.index()) else { continue };
+            if slot.lost_at.is_none() {
+                slot.lost_at = Some(cx.now.mono);
+                if !slot.in_grace {
+                    slot.in_grace = true;
+                    self.grace.push_back((cx.now.mono, *user));
+                }
+            }
+        }
+        if let Some((at, _)) = self.grace.front() {
+            cx.deadlines.set_earlier(GRACE, *at + cx.config.presence.grace_ms);
+        }
+    }
+
+    fn on_regained(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(slot) = self.users.get_mut(user.index()) else { return };
+        slot.lost_at = None;
+        if core::mem::take(&mut slot.stale) {
+            self.touch(cx, user, false);
+        }
+    }
+
+    pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>, timer: PresenceTimer) {
+        match timer {
+            PresenceTimer::Grace => self.on_grace(cx),
+            PresenceTimer::Retry => self.on_retry(cx),
+        }
+    }
+
+    fn on_grace(&mut self, cx: &mut Cx<'_>) {
+        let grace = cx.config.presence.grace_ms;
+        while let Some(&(at, user)) = self.grace.front() {
+            if at + grace > cx.now.mono {
+                cx.set(GRACE, at + grace);
+                return;
+            }
+            self.grace.pop_front();
+            let Some(slot) = self.users.get_mut(user.index()) else { continue };
+            match slot.lost_at {
+                // Lost again in the meantime: its time runs from then.
+                Some(lost) if lost > at => self.grace.push_back((lost, user)),
+                Some(_) => {
+                    slot.in_grace = false;
+                    slot.stale = true;
+                    if slot.heard {
+                        cx.note(Note::PresenceStale { user });
+                    }
+                    self.touch(cx, user, false);
+                }
+                None => slot.in_grace = false,
+            }
+        }
+    }
+
+    fn on_retry(&mut self, cx: &mut Cx<'_>) {
+        while let Some(&(at, dn)) = self.retries.first() {
+            if at > cx.now.mono {
+                cx.set(RETRY, at);
+                return;
+            }
+            self.retries.pop_first();
+            let slot = &mut self.dns[dn.index()];
+            slot.retry_at = None;
+            if slot.hold == Hold::OutOfService {
+                slot.hold = Hold::None; // event 148 may have been lost with a connection
+            }
+            self.counters.repeats += 1;
+            self.enqueue(cx.directory.switch_of(dn), dn);
+        }
+    }
+
+    fn retry_after(&mut self, cx: &mut Cx<'_>, dn: DnId, ms: u64) {
+        let at = cx.now.mono + ms;
+        if let Some(old) = self.dns[dn.index()].retry_at.replace(at) {
+            self.retries.remove(&(old, dn));
+        }
+        self.retries.insert((at, dn));
+        cx.deadlines.set_earlier(RETRY, at);
+    }
+
+    /// A switch came or went: requests without an answer are unknown. What they did is asked before anything is sent (`cti` holds the DN as not fresh).
+    fn on_switch(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
+        for dn in cx.directory.dns().filter(|dn| cx.directory.switch_of(*dn) == switch) {
+            let slot = &mut self.dns[dn.index()];
+            if slot.in_flight.take().is_some() {
+                slot.ours = None;
+                self.enqueue(switch, dn);
+            }
+        }
+    }
+
+    fn on_agent(&mut self, cx: &mut Cx<'_>, dn: DnId, news: AgentNews) {
+        if !cx.directory.has_dn(dn) {
+            return;
+        }
+        match news {
+            AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
+            AgentNews::State { state, origin: Origin::Unsolicited, status, note } => self.on_event(cx, dn, state, reasons(status, note)),
+            AgentNews::State { state, origin: Origin::Snapshot, status, note } => self.on_snapshot(dn, state, reasons(status, note)),
+            AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
+            AgentNews::InService(true) => {
+                let slot = &mut self.dns[dn.index()];
+                if slot.hold == Hold::OutOfService {
+                    slot.hold = Hold::None;
+                }
+            }
+            AgentNews::InService(false) => self.dns[dn.index()].hold = Hold::OutOfService,
+        }
+        self.enqueue(cx.directory.switch_of(dn), dn);
+    }
+
+    fn on_answer(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, state: AgentState) {
+        let slot = &mut self.dns[dn.index()];
+        if slot.in_flight.take() != Some(req) {
+            slot.have = state;
+            return;
+        }
+        slot.crossed = false;
+        let changed = slot.have != state;
+        slot.have = state;
+        if !fulfils(state, req) {
+            self.back_off(cx, dn);
+            return;
+        }
+        slot.failures = 0;
+        slot.fresh_login = req == CtiReq::AgentLogin;
+        slot.ours = match req {
+            CtiReq::State(request) => Some((request, slot.sent_note)),
+            _ => None,
+        };
+        if slot.hold == Hold::Foreign {
+            slot.hold = Hold::None; // ours came last
+        }
+        if changed {
+            self.say_state(cx, dn, state, false);
+        }
+    }
+
+    /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
+    fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(crate::presence::Class, u32)>) {
+        let slot = &mut self.dns[dn.index()];
+        let by_us = matches!((slot.ours, reasons), (Some((ours, note)), Some((status, their))) if ours.status == status && note == their) && slot.have == state;
+        if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
+            return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
+        }
+        let changed = slot.have != state;
+        slot.have = state;
+        slot.ours = None;
+        if slot.fresh_login || slot.in_flight == Some(CtiReq::AgentLogin) {
+            return;
+        }
+        if slot.in_flight.is_some() {
+            slot.crossed = true;
+            return;
+        }
+        self.counters.foreign_changes += 1;
+        self.respect(cx, dn, state);
+        if changed {
+            self.say_state(cx, dn, state, true);
+        }
+    }
+
+    /// Precedence of others' changes (`decisions.md` 25).
+    fn respect(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState) {
+        let rule = if state == AgentState::LoggedOut { cx.config.presence.foreign_logout } else { cx.config.presence.foreign };
+        match rule {
+            ForeignRule::UntilNextPresence => {
+                let slot = &mut self.dns[dn.index()];
+                if slot.hold == Hold::None {
+                    slot.hold = Hold::Foreign;
+                }
+            }
+            ForeignRule::Enforce { after_ms } => self.retry_after(cx, dn, after_ms),
+        }
+    }
+
+    /// T-Server's own data after a (re-)registration or a query. What differs was done by the loss itself, so our state is requested again, unless the last change
+    /// before was somebody else's (`spec/genesys-protocols.md` 9.5).
+    fn on_snapshot(&mut self, dn: DnId, state: AgentState, reasons: Option<(crate::presence::Class, u32)>) {
+        let slot = &mut self.dns[dn.index()];
+        let same = core::mem::discriminant(&slot.have) == core::mem::discriminant(&state);
+        let ready = match state {
+            AgentState::Ready => Some((true, 0)),
+            AgentState::NotReady(mode) => Some((false, mode)),
+            _ => None,
+        };
+        slot.have = state;
+        slot.ours = match (ready, reasons, slot.ours) {
+            (Some((ready, mode)), Some((status, note)), before) => {
+                let work_mode =
+                    before.filter(|(b, _)| b.ready == ready && b.status == status).map_or_else(|| (mode != 0).then_some(mode), |(b, _)| b.work_mode);
+                Some((StateRequest { ready, work_mode, status }, note))
+            }
+            (Some(_), None, before) if same => before,
+            _ => None,
+        };
+        if slot.in_flight.is_none() {
+            slot.fresh_login = false;
+        }
+    }
+
+    fn on_failure(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, failure: Failure) {
+        let slot = &mut self.dns[dn.index()];
+        if slot.in_flight.take() != Some(req) {
+            return;
+        }
+        if core::mem::take(&mut slot.crossed) && !slot.fresh_login {
+            let state = slot.have;
+            self.counters.foreign_changes += 1;
+            self.respect(cx, dn, state);
+            return;
+        }
+        let reaction = match failure {
+            Failure::TimedOut => Reaction::Reregister,
+            Failure::Code(code) => catalogue::error(code).map_or(Reaction::Backoff, |entry| entry.reaction),
+        };
+        match reaction {
+            // `cti` asks the DN (or registers it) first; after the answer it is repeated if it is still needed.
+            Reaction::Reregister => {
+                slot.ours = None;
+                slot.failures = slot.failures.saturating_add(1);
+                if slot.failures > 1 {
+                    self.back_off(cx, dn);
+                }
+            }
+            Reaction::Success => self.on_same_state(dn, req),
+            Reaction::RetryOnce if slot.failures == 0 => {
+                slot.failures = 1;
+                let ms = cx.config.cti.timers.terr_timeout_retry_ms;
+                self.retry_after(cx, dn, ms);
+            }
+            Reaction::RetryOnce | Reaction::GiveUp => slot.hold = Hold::Refused,
+            Reaction::WaitForDn => {
+                slot.hold = Hold::OutOfService;
+                let ms = cx.config.cti.timers.retry_max_ms;
+                self.retry_after(cx, dn, ms);
+            }
+            Reaction::Backoff | Reaction::WaitForLink | Reaction::GiveUpDn | Reaction::Close => {
+                // An agent of unknown state that takes no state is most likely not logged in.
+                if matches!(req, CtiReq::State(_)) && slot.have == AgentState::Unknown {
+                    slot.have = AgentState::LoggedOut;
+                }
+                self.back_off(cx, dn);
+            }
+        }
+    }
+
+    /// Error 43: what we asked for is true already.
+    fn on_same_state(&mut self, dn: DnId, req: CtiReq) {
+        let slot = &mut self.dns[dn.index()];
+        slot.failures = 0;
+        slot.have = match req {
+            CtiReq::AgentLogin if matches!(slot.have, AgentState::LoggedOut | AgentState::Unknown) => AgentState::LoggedIn,
+            CtiReq::AgentLogout => AgentState::LoggedOut,
+            CtiReq::State(request) => {
+                slot.ours = Some((request, slot.sent_note));
+                if request.ready { AgentState::Ready } else { AgentState::NotReady(request.work_mode.unwrap_or(0)) }
+            }
+            _ => slot.have,
+        };
+    }
+
+    /// Tries again after a pause that doubles with every failure.
+    fn back_off(&mut self, cx: &mut Cx<'_>, dn: DnId) {
+        let slot = &mut self.dns[dn.index()];
+        slot.failures = slot.failures.saturating_add(1);
+        let timers = &cx.config.cti.timers;
+        let pause = timers.retry_min_ms.saturating_mul(1 << u32::from(slot.failures.min(16) - 1)).min(timers.retry_max_ms);
+        let pause = cx.entropy.jitter(pause, timers.jitter_percent);
+        self.retry_after(cx, dn, pause);
+    }
+
+    fn say_state(&self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, foreign: bool) {
+        cx.note(Note::AgentState { user: cx.directory.user_of(dn), dn, state: state.word(), foreign });
+    }
+
+    /// Down pass: the DNs on the work list get what they need, as far as the windows allow.
+    pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide) {
+        for at in 0..self.work.len() {
+            let switch = SwitchId(at as u16);
+            while !self.work[at].is_empty() {
+                let Some(link) = cti.ready(cx, switch) else { break };
+                let Some(dn) = self.work[at].pop_front() else { break };
+                self.dns[dn.index()].dirty = false;
+                if cx.directory.has_dn(dn) && cx.directory.switch_of(dn) == switch {
+                    self.act(cx, cti, link, dn);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, link: crate::id::CtiLinkId, dn: DnId) {
+        let user = cx.directory.user_of(dn);
+        let worker = &self.users[user.index()];
+        let want = if self.logging_out { Want::LoggedOut } else { worker.want(cx.config) };
+        let slot = &mut self.dns[dn.index()];
+        match decide(cx.now.mono, slot, want, worker.note_hash, cx.config.presence.auto_login) {
+            Decision::Leave => {}
+            Decision::Adopt(request) => slot.ours = Some((request, worker.note_hash)),
+            Decision::Request(req) => {
+                if !cti.is_fresh(link, dn) {
+                    cti.hurry(cx, link);
+                    return; // the snapshot brings it back
+                }
+                slot.in_flight = Some(req);
+                slot.sent_note = worker.note_hash;
+                slot.crossed = false;
+                cti.request(cx, link, dn, req);
+                let status = worker.class;
+                cx.note(Note::StateRequested { user, dn, what: super::request_name(req), status });
+            }
+        }
+    }
+
+    /// The directory and `cx.config` are the new ones already.
+    pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &Config, changes: &Changes) {
+        let switches_changed = old.cti.switches != cx.config.cti.switches;
+        for (dn, _) in &changes.removed_dns {
+            let slot = core::mem::take(&mut self.dns[dn.index()]);
+            if let Some(at) = slot.retry_at {
+                self.retries.remove(&(at, *dn));
+            }
+            if slot.dirty {
+                self.work.iter_mut().for_each(|work| work.retain(|other| other != dn));
+            }
+        }
+        for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
+            if self.users[user.index()].in_grace {
+                self.grace.retain(|(_, other)| other != user);
+            }
+            self.users[user.index()] = UserSlot::default();
+        }
+        if switches_changed {
+            self.work.clear();
+            self.dns.iter_mut().for_each(|slot| slot.dirty = false);
+        }
+        self.grow(cx);
+        self.on_lost(cx, &changes.added_users);
+        self.on_lost(cx, &changes.rewatched_users);
+        for dn in &changes.relogin_dns {
+            self.dns[dn.index()].failures = 0;
+        }
+        if old.presence != cx.config.presence || switches_changed {
+            for at in 0..self.users.len() {
+                let slot = &mut self.users[at];
+                slot.class = if slot.heard { UserSlot::class_of(cx.config, slot.availability, slot.activity) } else { slot.class };
+                let note = slot.note.as_deref().filter(|_| cx.config.presence.send_note);
+                slot.note_hash = note.map_or(0, note_hash);
+                if cx.directory.has_user(UserId(at as u32)) {
+                    self.touch(cx, UserId(at as u32), false);
+                }
+            }
+        }
+        cx.note(Note::Reconfigured {
+            added: changes.added_users.len() as u32,
+            removed: changes.removed_users.len() as u32,
+            changed: (changes.rewatched_users.len() + changes.relogin_dns.len()) as u32,
+        });
+    }
+
+    /// Stops in good order: agents are logged out where the configuration says so.
+    pub(crate) fn on_drain(&mut self, cx: &mut Cx<'_>) {
+        self.logging_out = cx.config.presence.logout_on_stop;
+        if self.logging_out {
+            for user in cx.directory.users() {
+                self.touch(cx, user, true);
+            }
+        } else {
+            self.work.iter_mut().for_each(VecDeque::clear);
+            self.dns.iter_mut().for_each(|slot| slot.dirty = false);
+        }
+    }
+
+    /// Nothing is under way any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        !self.logging_out || (self.work.iter().all(VecDeque::is_empty) && self.dns.iter().all(|slot| slot.in_flight.is_none()))
+    }
+
+    /// The worker's note as it goes into the reasons.
+    pub(crate) fn note(&self, config: &Config, user: UserId) -> &str {
+        if !config.presence.send_note {
+            return "";
+        }
+        self.users.get(user.index()).and_then(|slot| slot.note.as_deref()).unwrap_or("")
+    }
+
+    pub(crate) fn worker(&self, user: UserId, config: &Config, covered: bool) -> WorkerView<'_> {
+        let slot = &self.users[user.index()];
+        WorkerView {
+            user,
+            class: slot.class,
+            availability: slot.availability,
+            activity: slot.activity,
+            note: slot.note.as_deref().unwrap_or(""),
+            covered,
+            since: slot.heard.then_some(slot.since),
+            want: slot.want(config).into(),
+        }
+    }
+
+    pub(crate) fn dn(&self, dn: DnId, user: UserId, registered: bool) -> DnView {
+        let slot = &self.dns[dn.index()];
+        DnView { dn, user, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered }
+    }
+
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        counters.presence_changes += self.counters.presence_changes;
+        counters.stale_updates += self.counters.stale_updates;
+        counters.repeats += self.counters.repeats;
+        counters.foreign_changes += self.counters.foreign_changes;
+    }
+
+    /// DNs on the work list, for the leak checker.
+    pub(crate) fn queued(&self) -> usize {
+        self.work.iter().map(VecDeque::len).sum()
+    }
+
+    pub(crate) fn fingerprint(&self, fp: &mut Fp) {
+        self.users.iter().for_each(|slot| slot.fingerprint(fp));
+        self.dns.iter().for_each(|slot| slot.fingerprint(fp));
+        for dn in self.work.iter().flatten() {
+            fp.num(u64::from(dn.0));
+        }
+        for (at, user) in &self.grace {
+            fp.time(*at);
+            fp.num(u64::from(user.0));
+        }
+    }
+}
+
+/// Status and note as T-Server holds them; a note it does not hold is the empty one.
+fn reasons(status: Option<crate::presence::Class>, note: Option<u32>) -> Option<(crate::presence::Class, u32)> {
+    let empty = note_hash("");
+    status.map(|status| (status, note.filter(|hash| *hash != empty).unwrap_or(0)))
+}

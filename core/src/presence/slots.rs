@@ -1,0 +1,134 @@
+//! The dense tables: one slot per worker, one per DN. Fixed size; a change writes a slot and puts its DNs on the work list, nothing else.
+use super::{Activity, Class, StateRequest};
+use crate::action::CtiReq;
+use crate::config::{Config, Rule};
+use crate::fingerprint::Fp;
+use crate::time::Mono;
+use crate::uc_event::PublishTime;
+use crate::views::{AgentState, WantView};
+use alloc::boxed::Box;
+
+/// What we know of a worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UserSlot {
+    pub(super) availability: u32,
+    pub(super) class: Class,
+    pub(super) activity: Activity,
+    /// Something was heard at all.
+    pub(super) heard: bool,
+    /// The subscription has been gone for longer than the grace time.
+    pub(super) stale: bool,
+    /// An entry of the grace queue is this worker's.
+    pub(super) in_grace: bool,
+    pub(super) note_hash: u32,
+    pub(super) publish_time: PublishTime,
+    pub(super) since: Mono,
+    /// The subscription was lost then.
+    pub(super) lost_at: Option<Mono>,
+    pub(super) note: Option<Box<str>>,
+}
+
+/// What the mapping asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Nothing,
+    State(StateRequest),
+    LoggedOut,
+}
+
+impl UserSlot {
+    /// The class the rules see: options of `decisions.md` 2 applied.
+    pub(super) fn class_of(config: &Config, availability: u32, activity: Activity) -> Class {
+        let rules = &config.presence;
+        if rules.low_is_offline && availability < 3000 {
+            Class::Offline
+        } else if rules.urgent_is_dnd && activity == Activity::UrgentInterruptionsOnly && Class::of(availability) == Class::Busy {
+            Class::DoNotDisturb
+        } else {
+            Class::of(availability)
+        }
+    }
+
+    pub(super) fn want(&self, config: &Config) -> Want {
+        let rule = if self.stale { config.presence.stale } else { config.presence.rules[self.class as usize] };
+        let status = if self.stale { Class::Unknown } else { self.class };
+        match rule {
+            Rule::Ignore => Want::Nothing,
+            Rule::Ready { work_mode } => Want::State(StateRequest { ready: true, work_mode, status }),
+            Rule::NotReady { work_mode } => Want::State(StateRequest { ready: false, work_mode, status }),
+            Rule::Logout => Want::LoggedOut,
+        }
+    }
+
+    pub(super) fn fingerprint(&self, fp: &mut Fp) {
+        fp.num(
+            u64::from(self.availability)
+                | u64::from(self.heard) << 32
+                | u64::from(self.stale) << 33
+                | u64::from(self.in_grace) << 34
+                | (self.activity as u64) << 40,
+        );
+        fp.num(u64::from(self.note_hash));
+        fp.num(self.publish_time.0);
+        if let Some(at) = self.lost_at {
+            fp.time(at);
+        }
+    }
+}
+
+impl From<Want> for WantView {
+    fn from(want: Want) -> Self {
+        match want {
+            Want::Nothing => Self::Nothing,
+            Want::State(StateRequest { ready: true, .. }) => Self::Ready,
+            Want::State(_) => Self::NotReady,
+            Want::LoggedOut => Self::LoggedOut,
+        }
+    }
+}
+
+/// Why a DN is left alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Hold {
+    #[default]
+    None,
+    /// Somebody else set the state: it stands until the worker's next presence change.
+    Foreign,
+    /// T-Server refused: nothing helps but another request, so until the next presence change.
+    Refused,
+    /// The device is out of service: until it is back, or a long pause is over.
+    OutOfService,
+}
+
+/// What we know of a DN.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DnSlot {
+    pub(super) have: AgentState,
+    pub(super) hold: Hold,
+    /// On the work list.
+    pub(super) dirty: bool,
+    /// Logged in by us just now: the state T-Server chooses by itself is nobody's wish.
+    pub(super) fresh_login: bool,
+    /// Somebody else's event came while a request of ours was unanswered.
+    pub(super) crossed: bool,
+    /// Failures in a row.
+    pub(super) failures: u8,
+    pub(super) in_flight: Option<CtiReq>,
+    /// The note that went with `in_flight`.
+    pub(super) sent_note: u32,
+    /// The reasons T-Server holds are these of ours.
+    pub(super) ours: Option<(StateRequest, u32)>,
+    /// Not to be tried before.
+    pub(super) retry_at: Option<Mono>,
+}
+
+impl DnSlot {
+    pub(super) fn fingerprint(&self, fp: &mut Fp) {
+        fp.debug(&(self.have, self.hold, self.dirty, self.fresh_login, self.crossed, self.failures.min(8), self.in_flight, self.sent_note, self.ours));
+        if let Some(at) = self.retry_at {
+            fp.time(at);
+        }
+    }
+}
+
+const _: () = assert!(size_of::<DnSlot>() <= 56 && size_of::<UserSlot>() <= 88);
