@@ -188,6 +188,8 @@ pub struct StateValue<'a> {
     pub publish_time: PublishTime,
     /// `category@instance`.
     pub instance: Option<u32>,
+    /// `device`. Here and not among the rare parts: nearly every state has it, and the hot shape is decoded without allocation.
+    pub device: Option<Cow<'a, str>>,
     /// What only views and decoders show.
     pub extra: Option<Box<StateExtra<'a>>>,
 }
@@ -195,7 +197,7 @@ pub struct StateValue<'a> {
 /// Rare parts of a state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateExtra<'a> {
-    /// `xsi:type` without prefix.
+    /// `xsi:type` without prefix when it is not `aggregateState`; empty when the state has no type.
     pub kind: Option<Cow<'a, str>>,
     /// `state@manual`.
     pub manual: Option<bool>,
@@ -203,8 +205,6 @@ pub struct StateExtra<'a> {
     pub last_active: Option<Cow<'a, str>>,
     /// `state@startTime`.
     pub start_time: Option<Cow<'a, str>>,
-    /// `device`
-    pub device: Option<Cow<'a, str>>,
     /// `endpointLocation`
     pub location: Option<Cow<'a, str>>,
     /// `meetingSubject`

@@ -1,22 +1,94 @@
-//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events.
-use crate::config::Limits;
-use crate::uc_event::Body;
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events (`spec/ms-pres.md` 3.5, 4, 5).
+//!
+//! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by [`hot`] without allocation;
+//! everything else by quick-xml behind [`doc`]. Faults are values: a part of a list that cannot be read spoils nothing but itself.
+//!
+//! Not read here: PIDF (`application/pidf+xml`), dialog-info, roaming-self and publication documents; they come out as [`Body::Unsupported`].
+mod batch;
+mod categories;
+mod doc;
+mod fault;
+mod hot;
+mod legacy;
+mod media_type;
+mod multipart;
+mod owned;
+mod registration;
+mod rlmi;
+mod transfer;
+mod values;
 
-/// What is wrong with a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum XmlFault {
-    /// The text ends inside an element.
-    Truncated,
-}
+#[cfg(test)]
+mod tests;
+
+pub use batch::encode_batch;
+pub use fault::{QUOTE_CHARS_MAX, XmlFault};
+
+use crate::config::Limits;
+use crate::uc_event::{Body, CategoryDoc};
+use alloc::boxed::Box;
+use media_type::MediaType;
 
 /// Decodes a SIP body by its media type (parameters included); an unknown type is [`Body::Unsupported`], an unreadable document [`Body::Fault`].
+///
+/// An empty body is [`Body::None`], whatever its type. Types compare without regard to case, and the `charset` parameter is ignored: bytes are UTF-8 or refused.
 #[must_use]
-pub fn decode_body<'a>(content_type: &'a str, _body: &'a [u8], _limits: &Limits) -> Body<'a> {
-    Body::Unsupported(content_type)
+pub fn decode_body<'a>(content_type: &'a str, body: &'a [u8], limits: &Limits) -> Body<'a> {
+    if body.is_empty() {
+        return Body::None;
+    }
+    let media_type = MediaType::parse(content_type);
+    let decoded = if media_type.is("application/msrtc-event-categories+xml") {
+        decode_categories(body, limits).map(Body::Categories)
+    } else if media_type.is("multipart/related") || media_type.is("multipart/mixed") {
+        multipart::decode(&media_type, body, limits).map(|list| Body::List(Box::new(list)))
+    } else if media_type.is("application/rlmi+xml") {
+        rlmi::decode(body, limits).map(|list| Body::List(Box::new(list)))
+    } else if media_type.is("text/registration-event") {
+        Ok(Body::Registration(registration::decode(body)))
+    } else if media_type.is("text/xml+msrtc.pidf") {
+        legacy::decode(body, limits.xml_depth_max).map(Body::Categories)
+    } else {
+        return Body::Unsupported(content_type);
+    };
+    decoded.unwrap_or_else(|fault| Body::Fault(Box::new(fault)))
 }
 
-/// Prints an `application/msrtc-adrl-categorylist+xml` body (`spec/ms-pres.md` 4.2). `uris` are raw; escaping happens here.
-pub fn encode_batch<'u>(_watcher: &str, _unsubscribe: bool, _uris: impl Iterator<Item = &'u str>, _categories: &[Box<str>], _out: &mut Vec<u8>) {}
+fn decode_categories<'a>(body: &'a [u8], limits: &Limits) -> Result<CategoryDoc<'a>, XmlFault> {
+    if limits.xml_depth_max >= hot::DEPTH
+        && let Some(doc) = hot::decode(body)
+    {
+        return Ok(doc);
+    }
+    categories::decode(body, limits.xml_depth_max)
+}
+
+/// What a fuzzer calls: every reader over the same bytes, and the hot pass against the general one.
+///
+/// # Panics
+/// When the two readings of a categories document differ. Never otherwise, whatever the bytes.
+pub fn fuzz(data: &[u8]) {
+    let limits = Limits::default();
+    if let Some(hot) = hot::decode(data) {
+        assert_eq!(Ok(hot), categories::decode(data, limits.xml_depth_max));
+    }
+    let types = [
+        "application/msrtc-event-categories+xml",
+        "application/rlmi+xml",
+        "text/registration-event",
+        "text/xml+msrtc.pidf",
+        "multipart/related;type=\"application/rlmi+xml\";start=resourceList;boundary=50UBfW7LSCVLtggUPe5z",
+        "multipart/related;boundary=b",
+    ];
+    for media_type in types {
+        if let Body::Fault(fault) = decode_body(media_type, data, &limits) {
+            let _ = alloc::string::ToString::to_string(&fault);
+        }
+    }
+    // A body that brings its own media type: the first line.
+    if let Some(end) = memchr::memchr(b'\n', data)
+        && let Ok(media_type) = core::str::from_utf8(&data[..end])
+    {
+        let _ = decode_body(media_type, &data[end + 1..], &limits);
+    }
+}

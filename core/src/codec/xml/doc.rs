@@ -1,0 +1,359 @@
+//! A small pull interface over quick-xml: elements with resolved names, joined text, and the checks quick-xml leaves to its user.
+//!
+//! quick-xml's own `NsReader` doubles the cost of a document, so namespaces are resolved here, and only to the few this connector knows.
+//! Refused here: DOCTYPE, foreign entities, undeclared prefixes, duplicate attributes, depth beyond the limit, an end inside an element.
+//! Nothing is recursive. Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
+use super::fault::{XmlFault, offset, quote};
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use quick_xml::XmlVersion;
+use quick_xml::errors::{Error, IllFormedError};
+use quick_xml::events::attributes::{AttrError, Attributes};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+/// Namespace declarations in scope at one time: look-up is linear, so they are bounded.
+const BINDINGS_MAX: usize = 128;
+
+/// The namespaces that mean something here (`spec/ms-pres.md` 0.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ns {
+    /// No namespace.
+    None,
+    /// `categories`
+    Categories,
+    /// `state`
+    State,
+    /// `note`
+    Note,
+    /// XML Schema instance: `xsi:type`.
+    Xsi,
+    /// RFC 4662
+    Rlmi,
+    /// `presentity` documents of the 2005 generation.
+    Legacy,
+    /// Any other.
+    Other,
+}
+
+impl Ns {
+    fn of(uri: &str) -> Self {
+        match uri {
+            "" => Self::None,
+            "http://schemas.microsoft.com/2006/09/sip/categories" => Self::Categories,
+            "http://schemas.microsoft.com/2006/09/sip/state" => Self::State,
+            "http://schemas.microsoft.com/2006/09/sip/note" => Self::Note,
+            "http://www.w3.org/2001/XMLSchema-instance" => Self::Xsi,
+            "urn:ietf:params:xml:ns:rlmi" => Self::Rlmi,
+            "http://schemas.microsoft.com/2002/09/sip/presence" => Self::Legacy,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A start tag that passed all checks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Element<'a> {
+    ns: Ns,
+    local: &'a str,
+    /** what stands between the name and `>` */
+    attributes: &'a str,
+    /** offset in the document, for faults */
+    pub(super) at: u32,
+}
+
+impl<'a> Element<'a> {
+    pub(super) fn is(&self, ns: Ns, local: &str) -> bool {
+        self.ns == ns && self.local == local
+    }
+
+    pub(super) fn local(&self) -> &'a str {
+        self.local
+    }
+}
+
+struct Binding<'a> {
+    depth: u32,
+    prefix: &'a str,
+    ns: Ns,
+}
+
+/// A document being read.
+pub(super) struct Doc<'a> {
+    text: &'a str,
+    reader: Reader<&'a [u8]>,
+    bindings: Vec<Binding<'a>>,
+    depth: u32,
+    depth_max: u32,
+    /** the last start tag was an empty element: its end is still to be told */
+    empty: bool,
+}
+
+enum Node<'a> {
+    Start(Element<'a>),
+    End,
+    Text(Cow<'a, str>),
+    Other,
+    Eof,
+}
+
+impl<'a> Doc<'a> {
+    /// Opens a document and reads its root element.
+    pub(super) fn open(bytes: &'a [u8], depth_max: u32) -> Result<(Self, Element<'a>), XmlFault> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let text = core::str::from_utf8(bytes).map_err(|e| XmlFault::NotUtf8 { at: offset(e.valid_up_to()) })?;
+        if let Some(at) = bytes.iter().position(|b| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
+            return Err(XmlFault::Character { at: offset(at) });
+        }
+        let mut doc = Self { text, reader: Reader::from_str(text), bindings: Vec::new(), depth: 0, depth_max, empty: false };
+        loop {
+            match doc.next()? {
+                Node::Start(root) => return Ok((doc, root)),
+                Node::Text(text) if !is_blank(&text) => return Err(doc.broken("text before the root element")),
+                Node::Text(_) | Node::Other | Node::End => {}
+                Node::Eof => return Err(XmlFault::Truncated { at: doc.at() }),
+            }
+        }
+    }
+
+    /// The next child of the open element, or `None` at its end. Text between is passed over.
+    pub(super) fn child(&mut self) -> Result<Option<Element<'a>>, XmlFault> {
+        loop {
+            match self.next()? {
+                Node::Start(child) => return Ok(Some(child)),
+                Node::End => return Ok(None),
+                Node::Text(_) | Node::Other => {}
+                Node::Eof => return Err(XmlFault::Truncated { at: self.at() }),
+            }
+        }
+    }
+
+    /// Passes over the rest of the open element, still checking it.
+    pub(super) fn skip(&mut self) -> Result<(), XmlFault> {
+        let outside = self.depth - 1;
+        while self.depth > outside {
+            if matches!(self.next()?, Node::Eof) {
+                return Err(XmlFault::Truncated { at: self.at() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of the open element, to its end: pieces, CDATA and references joined, line ends as `\n`. Text inside child elements does not count.
+    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, XmlFault> {
+        let mut out = Cow::Borrowed("");
+        loop {
+            match self.next()? {
+                Node::Text(piece) if out.is_empty() => out = piece,
+                Node::Text(piece) => out.to_mut().push_str(&piece),
+                Node::Start(_) => self.skip()?,
+                Node::End => return Ok(out),
+                Node::Other => {}
+                Node::Eof => return Err(XmlFault::Truncated { at: self.at() }),
+            }
+        }
+    }
+
+    /// Checks that nothing but white space, comments and processing instructions follows the root element.
+    pub(super) fn finish(&mut self) -> Result<(), XmlFault> {
+        loop {
+            match self.next()? {
+                Node::Eof => return Ok(()),
+                Node::Text(text) if !is_blank(&text) => return Err(self.broken("text after the root element")),
+                Node::Start(_) => return Err(self.broken("a second root element")),
+                Node::Text(_) | Node::Other | Node::End => {}
+            }
+        }
+    }
+
+    /// An attribute of an element this document gave out, with references resolved.
+    pub(super) fn attribute(&self, element: &Element<'a>, ns: Ns, local: &str) -> Option<Cow<'a, str>> {
+        for attribute in Attributes::new(element.attributes, 0).with_checks(false).flatten() {
+            let (prefix, name) = split(attribute.key.0);
+            if name == local && (if prefix.is_empty() { Ns::None } else { self.resolve(prefix)? }) == ns {
+                return attribute.normalized_value(XmlVersion::Implicit1_0).ok();
+            }
+        }
+        None
+    }
+
+    fn next(&mut self) -> Result<Node<'a>, XmlFault> {
+        if self.empty {
+            self.empty = false;
+            return Ok(self.leave());
+        }
+        let event = self.reader.read_event().map_err(|e| self.fault(&e))?;
+        Ok(match event {
+            Event::Start(tag) => Node::Start(self.enter(&tag, 1)?),
+            Event::Empty(tag) => {
+                let element = self.enter(&tag, 2)?;
+                self.empty = true;
+                Node::Start(element)
+            }
+            Event::End(_) => self.leave(),
+            Event::Text(text) => Node::Text(text.xml10_content()),
+            Event::CData(text) => Node::Text(text.xml10_content()),
+            Event::GeneralRef(name) => Node::Text(self.reference(&name)?),
+            Event::DocType(_) => return Err(XmlFault::Doctype { at: self.at() }),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Node::Other,
+            Event::Eof if self.depth > 0 => return Err(XmlFault::Truncated { at: self.at() }),
+            Event::Eof => Node::Eof,
+        })
+    }
+
+    /// Checks a start tag, takes up its namespace declarations and resolves its name. `tail` is the length of what closes the tag.
+    fn enter(&mut self, tag: &BytesStart<'_>, tail: usize) -> Result<Element<'a>, XmlFault> {
+        let position = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
+        let start = position.saturating_sub(tail + tag.len());
+        let at = offset(start.saturating_sub(1));
+        // The event borrows from itself; the same bytes are taken from the document, so that values outlive the event.
+        let content = self.text.get(start..start + tag.len()).filter(|content| *content == &**tag);
+        let (name, attributes) = content
+            .and_then(|content| content.split_at_checked(tag.name().0.len()))
+            .ok_or(XmlFault::NotWellFormed { at, what: "misplaced byte order mark" })?;
+        if self.depth >= self.depth_max {
+            return Err(XmlFault::TooDeep { at, limit: self.depth_max });
+        }
+        self.depth += 1;
+        let mut prefixed = false;
+        for attribute in Attributes::new(attributes, 0) {
+            let attribute = attribute.map_err(|e| attribute_fault(&e, at))?;
+            if attribute.value.contains('<') {
+                return Err(XmlFault::NotWellFormed { at, what: "\"<\" in an attribute value" });
+            }
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok().filter(|value| value.chars().all(is_char));
+            let value = value.ok_or_else(|| XmlFault::Reference {
+                at,
+                name: quote(attribute.value.split_once('&').map_or("", |(_, name)| name.split(';').next().unwrap_or(""))),
+            })?;
+            let (prefix, local) = split(attribute.key.0);
+            match (prefix, local) {
+                ("", "xmlns") => self.bind("", &value, at)?,
+                ("xmlns", prefix) => self.bind(prefix, &value, at)?,
+                ("", _) => {}
+                _ => prefixed = true,
+            }
+        }
+        let undeclared = |name: &str| XmlFault::Prefix { at, name: quote(name) };
+        if prefixed {
+            for attribute in Attributes::new(attributes, 0).with_checks(false).flatten() {
+                let (prefix, _) = split(attribute.key.0);
+                if !matches!(prefix, "" | "xmlns") && self.resolve(prefix).is_none() {
+                    return Err(undeclared(attribute.key.0));
+                }
+            }
+        }
+        let (prefix, local) = split(name);
+        let ns = self.resolve(prefix).ok_or_else(|| undeclared(name))?;
+        Ok(Element { ns, local, attributes, at })
+    }
+
+    fn leave(&mut self) -> Node<'a> {
+        while self.bindings.last().is_some_and(|binding| binding.depth == self.depth) {
+            self.bindings.pop();
+        }
+        self.depth = self.depth.saturating_sub(1);
+        Node::End
+    }
+
+    fn bind(&mut self, prefix: &'a str, uri: &str, at: u32) -> Result<(), XmlFault> {
+        if self.bindings.len() == BINDINGS_MAX {
+            return Err(XmlFault::TooManyNamespaces { at, limit: offset(BINDINGS_MAX) });
+        }
+        if uri.is_empty() && !prefix.is_empty() {
+            return Err(XmlFault::NotWellFormed { at, what: "a prefix bound to nothing" });
+        }
+        self.bindings.push(Binding { depth: self.depth, prefix, ns: Ns::of(uri) });
+        Ok(())
+    }
+
+    fn resolve(&self, prefix: &str) -> Option<Ns> {
+        let found = self.bindings.iter().rev().find(|binding| binding.prefix == prefix).map(|binding| binding.ns);
+        match prefix {
+            "" => Some(found.unwrap_or(Ns::None)),
+            "xml" => Some(Ns::Other),
+            _ => found,
+        }
+    }
+
+    fn reference(&self, name: &str) -> Result<Cow<'a, str>, XmlFault> {
+        let text = match name {
+            "amp" => "&",
+            "lt" => "<",
+            "gt" => ">",
+            "quot" => "\"",
+            "apos" => "'",
+            _ => {
+                let digits = name.strip_prefix('#');
+                let code = digits.and_then(|digits| match digits.strip_prefix('x') {
+                    Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                    None => number(digits),
+                });
+                let c = code.and_then(char::from_u32).filter(|c| is_char(*c));
+                return c.map(|c| Cow::Owned(String::from(c))).ok_or_else(|| XmlFault::Reference { at: self.at(), name: quote(name) });
+            }
+        };
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn at(&self) -> u32 {
+        u32::try_from(self.reader.buffer_position()).unwrap_or(u32::MAX)
+    }
+
+    fn broken(&self, what: &'static str) -> XmlFault {
+        XmlFault::NotWellFormed { at: self.at(), what }
+    }
+
+    fn fault(&self, error: &Error) -> XmlFault {
+        match error {
+            Error::Syntax(_) => XmlFault::Truncated { at: self.at() },
+            Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => self.broken("an end tag does not match its start tag"),
+            Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => self.broken("an end tag without a start tag"),
+            Error::IllFormed(IllFormedError::UnclosedReference) => self.broken("\"&\" without \";\""),
+            _ => self.broken("unreadable markup"),
+        }
+    }
+}
+
+fn attribute_fault(error: &AttrError, at: u32) -> XmlFault {
+    match error {
+        AttrError::Duplicated(..) => XmlFault::DuplicateAttribute { at },
+        _ => XmlFault::NotWellFormed { at, what: "an attribute is not written as name=\"value\"" },
+    }
+}
+
+/// Prefix (or nothing) and local name.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("", name))
+}
+
+/// `Char` of XML 1.0, section 2.2.
+fn is_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+fn is_blank(text: &str) -> bool {
+    trim(text).is_empty()
+}
+
+/// Without the white space of XML (section 2.3) at both ends.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// [`trim`] that keeps a borrowed text borrowed.
+pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(trim(text)),
+        Cow::Owned(text) => Cow::Owned(String::from(trim(&text))),
+    }
+}
+
+/// Decimal digits only: no sign, no blank, no overflow.
+pub(super) fn number(text: &str) -> Option<u32> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
