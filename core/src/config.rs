@@ -1,4 +1,5 @@
 //! Configuration of the core: parsed and checked by a driver, immutable, replaced whole. Every limit is a named field with its unit.
+use crate::id::{CtiLinkId, SwitchId};
 use crate::presence::Class;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,6 +23,15 @@ pub struct Config {
     pub limits: Limits,
     /// Notes below this are not made.
     pub note_level: NoteLevel,
+}
+
+impl Config {
+    /// The server behind a bridge connection: links count the servers of all switches, in file order.
+    #[must_use]
+    pub fn server(&self, link: CtiLinkId) -> Option<(SwitchId, &SwitchConfig, &TServerConfig)> {
+        let switches = self.cti.switches.iter().zip(0..).flat_map(|(switch, id)| switch.servers.iter().map(move |server| (SwitchId(id), switch, server)));
+        switches.into_iter().nth(link.index())
+    }
 }
 
 /// Deployment modes (`spec/uc-connector-functional.md` 2). This version runs [`Mode::Normal`].

@@ -1,25 +1,11 @@
-//! T-Library messages: catalogue, attributes, KvList, the JSON-lines bridge, three textual log layouts.
-
+//! T-Library messages: catalogue, whole messages, the JSON-lines bridge, three textual log layouts.
+//!
+//! The bytes T-Servers speak are unpublished, so none are guessed (`decisions.md` 1): the wire is `ucc-bridge/1` of `spec/bridge.md`.
+pub mod bridge;
 pub mod catalogue;
+mod fault;
+mod json;
+mod message;
 
-/// What is wrong with a bridge line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CtiFault {
-    /// No JSON object.
-    Json,
-}
-
-impl CtiFault {
-    /// The connection must be closed.
-    #[must_use]
-    pub fn is_fatal(&self) -> bool {
-        true
-    }
-}
-
-impl core::fmt::Display for CtiFault {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("no JSON")
-    }
-}
+pub use fault::CtiFault;
+pub use message::{KvList, KvValue, Message, Value};
