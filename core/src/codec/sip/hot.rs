@@ -1,0 +1,142 @@
+//! The hot NOTIFY in one borrowed pass: the shape a Front End sends for every presence change (`spec/ms-pres.md` 4.5). No allocation, no second look.
+//!
+//! A shortcut and nothing else: whatever is not exactly as expected (folding, other spellings, a repeated or bad header, a byte beyond printable ASCII) is left to
+//! [`super::message`], which also finds the words for what is wrong. What comes out is the same by construction, since both read values with the same functions,
+//! and by a differential test ([`super::fuzz`]).
+use super::head::{Name, is_token, trim};
+use super::values::{self, State};
+use crate::codec::xml::decode_body;
+use crate::config::Limits;
+use crate::uc_event::{Body, Notify};
+use memchr::memchr;
+
+/// Headers as found, empty when not there.
+#[derive(Default)]
+struct Found<'a> {
+    via: bool,
+    from: &'a [u8],
+    to: &'a [u8],
+    call_id: &'a [u8],
+    cseq: &'a [u8],
+    event: &'a [u8],
+    state: &'a [u8],
+    content_type: &'a [u8],
+    content_length: &'a [u8],
+}
+
+/// Decodes a NOTIFY or BENOTIFY of the usual shape; `None` leaves it to the general path.
+pub(super) fn notify<'a>(frame: &'a [u8], limits: &Limits) -> Option<Notify<'a>> {
+    let (best_effort, at) = match frame {
+        [b'N', b'O', b'T', b'I', b'F', b'Y', b' ', ..] => (false, 7),
+        [b'B', b'E', b'N', b'O', b'T', b'I', b'F', b'Y', b' ', ..] => (true, 9),
+        _ => return None,
+    };
+    let end = memchr(b'\n', frame)?;
+    let uri = frame[..end].strip_suffix(b" SIP/2.0\r")?.get(at..)?;
+    if !super::uri::is_valid(uri) {
+        return None;
+    }
+    let (found, lines, body_at) = scan(frame, end + 1)?;
+    let head = &frame[..body_at];
+    let small = limits.sip_header_bytes_max.min(limits.sip_head_bytes_max) as usize;
+    if head.len() > small || lines - 2 > limits.sip_headers_max as usize || unusual_bytes(head) != 2 * lines {
+        return None;
+    }
+    finish(&found, best_effort, &frame[body_at..], limits)
+}
+
+/// Takes the headers line by line from `at` on. What was found, the number of lines with the first and the empty one, and where the body begins.
+fn scan(frame: &[u8], mut at: usize) -> Option<(Found<'_>, usize, usize)> {
+    let mut found = Found::default();
+    let mut lines = 1;
+    loop {
+        let rest = frame.get(at..)?;
+        let end = memchr(b'\n', rest)?;
+        let line = rest[..end].strip_suffix(b"\r")?;
+        at += end + 1;
+        lines += 1;
+        if line.is_empty() {
+            return Some((found, lines, at));
+        }
+        take(&mut found, line)?;
+    }
+}
+
+/// Takes one line; `None` when it is not as usual.
+fn take<'a>(found: &mut Found<'a>, line: &'a [u8]) -> Option<()> {
+    let (slot, value) = match line[0] {
+        b'V' => {
+            line.strip_prefix(b"Via: ")?;
+            found.via = true;
+            return Some(());
+        }
+        b'T' => (&mut found.to, line.strip_prefix(b"To: ")?),
+        b'F' => (&mut found.from, line.strip_prefix(b"From: ")?),
+        b'E' => (&mut found.event, line.strip_prefix(b"Event: ")?),
+        b'C' => match line.get(1)? {
+            b'a' => (&mut found.call_id, line.strip_prefix(b"Call-ID: ")?),
+            b'S' => (&mut found.cseq, line.strip_prefix(b"CSeq: ")?),
+            _ => match line.strip_prefix(b"Content-Length: ") {
+                Some(value) => (&mut found.content_length, value),
+                None => (&mut found.content_type, line.strip_prefix(b"Content-Type: ")?),
+            },
+        },
+        b'R' => return (line == b"Require: eventlist").then_some(()),
+        b'S' | b's' => match line.strip_prefix(b"Subscription-State: ").or_else(|| line.strip_prefix(b"subscription-state: ")) {
+            Some(value) => (&mut found.state, value),
+            None => return ignorable(line),
+        },
+        _ => return ignorable(line),
+    };
+    let value = trim(value);
+    // Empty counts as unusual, so that an empty slot always means "not there yet".
+    if value.is_empty() || !slot.is_empty() {
+        return None;
+    }
+    *slot = value;
+    Some(())
+}
+
+/// A header nobody reads, of a regular name.
+fn ignorable(line: &[u8]) -> Option<()> {
+    if line.starts_with(b"Max-Forwards: ") || line.starts_with(b"Supported: ") {
+        return Some(());
+    }
+    let name = &line[..memchr(b':', line)?];
+    (is_token(name) && Name::of(name).is_none()).then_some(())
+}
+
+/// Bytes that are no printable ASCII: exactly two for every line, or the head is unusual.
+fn unusual_bytes(head: &[u8]) -> usize {
+    // Pieces small enough to count in a byte, which the compiler turns into vector code.
+    let (pieces, rest) = head.as_chunks::<128>();
+    let count = |bytes: &[u8]| bytes.iter().fold(0_u8, |n, b| n + u8::from(!(b' '..=b'~').contains(b)));
+    pieces.iter().map(|piece| usize::from(count(piece))).sum::<usize>() + usize::from(count(rest))
+}
+
+fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Limits) -> Option<Notify<'a>> {
+    let missing = !found.via || found.from.is_empty() || found.to.is_empty() || found.event.is_empty();
+    if missing || (!found.content_length.is_empty() && values::number(found.content_length)? as usize != body.len()) {
+        return None;
+    }
+    let (cseq, method) = values::cseq(found.cseq).ok()?;
+    if method != (if best_effort { "BENOTIFY" } else { "NOTIFY" }) {
+        return None;
+    }
+    let state = if found.state.is_empty() { State::ABSENT } else { values::subscription_state(found.state).ok()? };
+    let content_type = core::str::from_utf8(found.content_type).ok()?;
+    Some(Notify {
+        best_effort,
+        call_id: values::call_id(found.call_id).ok()?,
+        from_tag: values::tag(Name::From, found.from).ok()?,
+        to_tag: values::tag(Name::To, found.to).ok()?,
+        cseq,
+        event: values::event(found.event).ok()?,
+        state: state.state,
+        expires_s: state.expires_s,
+        retry_after_s: state.retry_after_s,
+        reason: state.reason,
+        require_unsupported: None,
+        body: if body.is_empty() { Body::None } else { decode_body(content_type, body, limits) },
+    })
+}
