@@ -1,4 +1,5 @@
 //! Presence: the classes of the UC platform, what we know of each worker, and the reconciliation with the contact centre.
+mod agent;
 mod class;
 mod decide;
 mod note;

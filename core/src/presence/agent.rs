@@ -1,0 +1,197 @@
+//! What T-Server says about a DN: answers, snapshots, other people's changes, refusals.
+use super::decide::fulfils;
+use super::note::note_hash;
+use super::reconcile::Presence;
+use super::slots::Hold;
+use super::{Class, StateRequest};
+use crate::action::CtiReq;
+use crate::codec::cti::catalogue::{self, Reaction};
+use crate::config::ForeignRule;
+use crate::cti::{AgentNews, Failure, Origin};
+use crate::cx::Cx;
+use crate::id::DnId;
+use crate::note::Note;
+use crate::views::AgentState;
+
+impl Presence {
+    pub(super) fn on_agent(&mut self, cx: &mut Cx<'_>, dn: DnId, news: AgentNews) {
+        if !cx.directory.has_dn(dn) {
+            return;
+        }
+        match news {
+            AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
+            AgentNews::State { state, origin: Origin::Unsolicited, status, note } => self.on_event(cx, dn, state, reasons(status, note)),
+            AgentNews::State { state, origin: Origin::Snapshot, status, note } => self.on_snapshot(dn, state, reasons(status, note)),
+            AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
+            AgentNews::InService(true) => {
+                let slot = &mut self.dns[dn.index()];
+                if slot.hold == Hold::OutOfService {
+                    slot.hold = Hold::None;
+                }
+            }
+            AgentNews::InService(false) => self.dns[dn.index()].hold = Hold::OutOfService,
+        }
+        self.enqueue(cx.directory.switch_of(dn), dn);
+    }
+
+    fn on_answer(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, state: AgentState) {
+        let slot = &mut self.dns[dn.index()];
+        if slot.in_flight.take() != Some(req) {
+            slot.have = state;
+            return;
+        }
+        slot.crossed = false;
+        let changed = slot.have != state;
+        slot.have = state;
+        if !fulfils(state, req) {
+            self.back_off(cx, dn);
+            return;
+        }
+        slot.failures = 0;
+        slot.fresh_login = req == CtiReq::AgentLogin;
+        slot.ours = match req {
+            CtiReq::State(request) => Some((request, slot.sent_note)),
+            _ => None,
+        };
+        if slot.hold == Hold::Foreign {
+            slot.hold = Hold::None; // ours came last
+        }
+        if changed {
+            self.say_state(cx, dn, state, false);
+        }
+    }
+
+    /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
+    fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Class, u32)>) {
+        let slot = &mut self.dns[dn.index()];
+        let by_us = matches!((slot.ours, reasons), (Some((ours, note)), Some((status, their))) if ours.status == status && note == their) && slot.have == state;
+        if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
+            return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
+        }
+        let changed = slot.have != state;
+        slot.have = state;
+        slot.ours = None;
+        if slot.fresh_login || slot.in_flight == Some(CtiReq::AgentLogin) {
+            return;
+        }
+        if slot.in_flight.is_some() {
+            slot.crossed = true;
+            return;
+        }
+        self.counters.foreign_changes += 1;
+        self.respect(cx, dn, state);
+        if changed {
+            self.say_state(cx, dn, state, true);
+        }
+    }
+
+    /// Precedence of others' changes (`decisions.md` 25).
+    fn respect(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState) {
+        let rule = if state == AgentState::LoggedOut { cx.config.presence.foreign_logout } else { cx.config.presence.foreign };
+        match rule {
+            ForeignRule::UntilNextPresence => {
+                let slot = &mut self.dns[dn.index()];
+                if slot.hold == Hold::None {
+                    slot.hold = Hold::Foreign;
+                }
+            }
+            ForeignRule::Enforce { after_ms } => self.retry_after(cx, dn, after_ms),
+        }
+    }
+
+    /// T-Server's own data after a (re-)registration or a query. What differs was done by the loss itself, so our state is requested again, unless the last change
+    /// before was somebody else's (`spec/genesys-protocols.md` 9.5).
+    fn on_snapshot(&mut self, dn: DnId, state: AgentState, reasons: Option<(Class, u32)>) {
+        let slot = &mut self.dns[dn.index()];
+        let same = core::mem::discriminant(&slot.have) == core::mem::discriminant(&state);
+        let ready = match state {
+            AgentState::Ready => Some((true, 0)),
+            AgentState::NotReady(mode) => Some((false, mode)),
+            _ => None,
+        };
+        slot.have = state;
+        slot.ours = match (ready, reasons, slot.ours) {
+            (Some((ready, mode)), Some((status, note)), before) => {
+                let work_mode =
+                    before.filter(|(b, _)| b.ready == ready && b.status == status).map_or_else(|| (mode != 0).then_some(mode), |(b, _)| b.work_mode);
+                Some((StateRequest { ready, work_mode, status }, note))
+            }
+            (Some(_), None, before) if same => before,
+            _ => None,
+        };
+        if slot.in_flight.is_none() {
+            slot.fresh_login = false;
+        }
+    }
+
+    fn on_failure(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, failure: Failure) {
+        let slot = &mut self.dns[dn.index()];
+        if slot.in_flight.take() != Some(req) {
+            return;
+        }
+        if core::mem::take(&mut slot.crossed) && !slot.fresh_login {
+            let state = slot.have;
+            self.counters.foreign_changes += 1;
+            self.respect(cx, dn, state);
+            return;
+        }
+        let reaction = match failure {
+            Failure::TimedOut => Reaction::Reregister,
+            Failure::Code(code) => catalogue::error(code).map_or(Reaction::Backoff, |entry| entry.reaction),
+        };
+        match reaction {
+            // `cti` asks the DN (or registers it) first; after the answer it is repeated if it is still needed.
+            Reaction::Reregister => {
+                slot.ours = None;
+                slot.failures = slot.failures.saturating_add(1);
+                if slot.failures > 1 {
+                    self.back_off(cx, dn);
+                }
+            }
+            Reaction::Success => self.on_same_state(dn, req),
+            Reaction::RetryOnce if slot.failures == 0 => {
+                slot.failures = 1;
+                let ms = cx.config.cti.timers.terr_timeout_retry_ms;
+                self.retry_after(cx, dn, ms);
+            }
+            Reaction::RetryOnce | Reaction::GiveUp => slot.hold = Hold::Refused,
+            Reaction::WaitForDn => {
+                slot.hold = Hold::OutOfService;
+                let ms = cx.config.cti.timers.retry_max_ms;
+                self.retry_after(cx, dn, ms);
+            }
+            Reaction::Backoff | Reaction::WaitForLink | Reaction::GiveUpDn | Reaction::Close => {
+                // An agent of unknown state that takes no state is most likely not logged in.
+                if matches!(req, CtiReq::State(_)) && slot.have == AgentState::Unknown {
+                    slot.have = AgentState::LoggedOut;
+                }
+                self.back_off(cx, dn);
+            }
+        }
+    }
+
+    /// Error 43: what we asked for is true already.
+    fn on_same_state(&mut self, dn: DnId, req: CtiReq) {
+        let slot = &mut self.dns[dn.index()];
+        slot.failures = 0;
+        slot.have = match req {
+            CtiReq::AgentLogin if matches!(slot.have, AgentState::LoggedOut | AgentState::Unknown) => AgentState::LoggedIn,
+            CtiReq::AgentLogout => AgentState::LoggedOut,
+            CtiReq::State(request) => {
+                slot.ours = Some((request, slot.sent_note));
+                if request.ready { AgentState::Ready } else { AgentState::NotReady(request.work_mode.unwrap_or(0)) }
+            }
+            _ => slot.have,
+        };
+    }
+
+    fn say_state(&self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, foreign: bool) {
+        cx.note(Note::AgentState { user: cx.directory.user_of(dn), dn, state: state.word(), foreign });
+    }
+}
+
+/// Status and note as T-Server holds them; a note it does not hold is the empty one.
+fn reasons(status: Option<Class>, note: Option<u32>) -> Option<(Class, u32)> {
+    let empty = note_hash("");
+    status.map(|status| (status, note.filter(|hash| *hash != empty).unwrap_or(0)))
+}
