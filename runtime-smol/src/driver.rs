@@ -1,7 +1,27 @@
-//! Connects the core to sockets, clock and signals.
+//! Connects the core to sockets, clock and signals: start-up, the one timer, reloading, stopping.
+//!
+//! One thread and one `LocalExecutor`. Helper threads exist where a call may block: name look-ups (smol's blocking pool), the operations listener, the writer of
+//! the flight recorder.
+use crate::hub::{Hub, Shared};
+use crate::notify::Manager;
+use crate::ops::{self, OpsRequest};
+use crate::recorder::Recorder;
 use crate::settings::Settings;
-use std::path::PathBuf;
+use crate::signals::{Asked, Listener};
+use crate::{config_file, entropy, say};
+use smol::channel::{self, Receiver};
+use smol::future::{or, poll_fn};
+use smol::{LocalExecutor, Timer};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::future::Future as _;
+use uc_core::Input;
+
+/// How long un-subscribing and de-registering may take when we stop.
+const DRAIN_MS: u32 = 5_000;
 
 /// What `run` was told besides the configuration.
 #[derive(Clone, Debug)]
@@ -13,8 +33,136 @@ pub(crate) struct RunOptions {
 }
 
 /// Runs until stopped.
-#[allow(clippy::needless_pass_by_value, reason = "filled in next")]
 pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
-    eprintln!("not yet: {:?} {:?} {:?}", settings.log.format, options.record, options.config_path);
-    ExitCode::FAILURE
+    match start(settings, &options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            say::alarm(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
+    let seed = entropy::os_seed().map_err(|e| format!("/dev/urandom cannot be read: {e}"))?;
+    let recorder = match &options.record {
+        Some(dir) => Some(Recorder::open(dir, &settings).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
+        None => None,
+    };
+    let mut signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;
+    let executor = Rc::new(LocalExecutor::new());
+    let (drained, done) = channel::bounded(1);
+    let (asks, asked) = channel::bounded(64);
+    let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
+    smol::block_on(executor.run(async {
+        serve(&hub, &mut signals, &done, asked, &options.config_path).await;
+    }));
+    let _ = asks;
+    Ok(())
+}
+
+async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, config: &Path) {
+    let executor = Rc::clone(&hub.borrow().executor);
+    let manager = Rc::new(Manager::from_env());
+    executor.spawn(keep_time(Rc::clone(hub))).detach();
+    executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
+    if let Some(interval) = Manager::watchdog_interval() {
+        let manager = Rc::clone(&manager);
+        executor.spawn(async move {
+            loop {
+                Timer::after(interval).await;
+                manager.watchdog();
+            }
+        }).detach();
+    }
+    {
+        let mut hub = hub.borrow_mut();
+        hub.act(&[]);
+        hub.flush();
+    }
+    manager.ready();
+    loop {
+        let asked = or(async { Some(signals.next().await) }, async {
+            let _ = done.recv().await;
+            None
+        });
+        match asked.await {
+            Some(Asked::Reload) => {
+                manager.reloading();
+                reload(hub, config);
+                manager.ready();
+            }
+            Some(Asked::Stop) if hub.borrow().extra.draining => {
+                say::warn("asked to stop again: leaving without waiting for the servers");
+                break;
+            }
+            Some(Asked::Stop) => {
+                manager.stopping();
+                say::info("stopping: un-subscribing and closing");
+                let mut hub = hub.borrow_mut();
+                hub.extra.draining = true;
+                hub.turn(Input::Drain { within_ms: DRAIN_MS });
+            }
+            None => break,
+        }
+    }
+    // Last words of the connections that were just closed.
+    hub.borrow_mut().flush();
+    if let Some(recorder) = hub.borrow_mut().recorder.take() {
+        recorder.finish();
+    }
+}
+
+/// Reads the configuration again. With a mistake in it everything stays as it is.
+fn reload(hub: &Shared, config: &Path) {
+    match config_file::load(config) {
+        Ok(settings) => {
+            hub.borrow_mut().reconfigure(settings);
+            say::info("the configuration was read again");
+        }
+        Err(findings) => {
+            hub.borrow_mut().extra.reload_failures += 1;
+            say::alarm(&format!("the configuration has mistakes, the old one stays in force\n{findings}"));
+        }
+    }
+}
+
+/// Wakes the core at its deadlines. One timer: it is moved when the core's next deadline is earlier; a later one is noticed when it fires.
+async fn keep_time(hub: Shared) {
+    let mut timer = Timer::never();
+    loop {
+        poll_fn(|cx| poll_due(&hub, &mut timer, cx)).await;
+        hub.borrow_mut().turn(Input::Wake);
+    }
+}
+
+fn poll_due(hub: &Shared, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+    let mut hub = hub.borrow_mut();
+    loop {
+        let next = hub.connector.next_deadline().map(|(at, _)| at);
+        if next.is_some_and(|at| at <= hub.clock.now().mono) {
+            hub.armed = None;
+            return Poll::Ready(());
+        }
+        match next {
+            Some(at) => timer.set_at(hub.clock.instant(at)),
+            None => timer.clear(),
+        }
+        hub.armed = next;
+        hub.timer = Some(cx.waker().clone());
+        if Pin::new(&mut *timer).poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Answers the operations listener between batches.
+async fn answer_operations(hub: Shared, asked: Receiver<OpsRequest>) {
+    while let Ok(request) = asked.recv().await {
+        let mut hub = hub.borrow_mut();
+        hub.extra();
+        let reply = ops::answer(&hub.connector, &hub.extra, &request.kind);
+        // Whoever asked may have given up waiting.
+        let _ = request.reply.try_send(reply);
+    }
 }

@@ -1,1 +1,104 @@
-//! One SIP connection.
+//! The task of one SIP connection: resolve, connect, TLS, then read and hand every message to the core.
+use crate::conn::{Conn, Sink};
+use crate::hub::{Hub, Link, Shared};
+use crate::net::{self, Sock, close_cause};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use uc_core::Input;
+use uc_core::codec::sip::{self, Decoded, Framer, Step};
+use uc_core::config::{Limits, UcEndpoint};
+use uc_core::id::UcLinkId;
+use uc_core::uc_event::{CloseCause, UcEvent};
+
+impl Sink for Framer {
+    fn spare(&mut self, min: usize) -> &mut [u8] {
+        Self::spare(self, min)
+    }
+    fn filled(&mut self, n: usize) {
+        Self::filled(self, n);
+    }
+}
+
+/// Looks up the addresses of a server.
+pub(crate) async fn resolve(hub: Shared, link: UcLinkId, epoch: u64, endpoint: u16, target: Option<UcEndpoint>) {
+    let within = Duration::from_millis(hub.borrow().settings.core.uc.timers.connect_timeout_ms);
+    let addrs = match &target {
+        Some(target) => net::resolve(&target.host, target.port, within).await,
+        None => Vec::new(),
+    };
+    let mut hub = hub.borrow_mut();
+    if hub.is_current(Link::Uc(link), epoch) {
+        hub.turn(Input::Uc { link, event: UcEvent::Resolved { endpoint, addrs: &addrs } });
+    }
+}
+
+/// Makes one connection and serves it until it ends.
+pub(crate) async fn run(hub: Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host: Box<str>) {
+    let Err(why) = serve(&hub, link, epoch, addr, &host).await else { return };
+    hub.borrow_mut().lost(Link::Uc(link), epoch, why);
+}
+
+/// `Ok` when the connection is no longer wanted.
+async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host: &str) -> Result<(), CloseCause> {
+    let sock = Sock::tcp(addr).await.map_err(|e| close_cause(&e))?;
+    let local = sock.local().map_err(|e| close_cause(&e))?;
+    let (conn, executor, limits) = {
+        let mut hub = hub.borrow_mut();
+        let tls = hub.tls_session(Link::Uc(link), host)?;
+        let limits = hub.settings.core.limits.clone();
+        (Conn::new(sock, tls, hub.settings.write_queue_bytes_max), Rc::clone(&hub.executor), limits)
+    };
+    let mut framer = Framer::new(&limits);
+    conn.handshake(&executor, &mut framer).await?;
+    {
+        let mut hub = hub.borrow_mut();
+        if !hub.opened(Link::Uc(link), epoch, &conn, None) {
+            return Ok(());
+        }
+        hub.turn(Input::Uc { link, event: UcEvent::Connected { local } });
+    }
+    loop {
+        let goes_on = {
+            let mut hub = hub.borrow_mut();
+            hub.tick();
+            let goes_on = take(&mut hub, link, epoch, &mut framer, &limits);
+            hub.flush();
+            goes_on
+        };
+        if !goes_on? {
+            return Ok(());
+        }
+        if conn.has_more() {
+            smol::future::yield_now().await;
+        }
+        conn.fill(&mut framer).await?;
+    }
+}
+
+/// Hands in every complete message. `false`: the core closed the link meanwhile.
+fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: &Limits) -> Result<bool, CloseCause> {
+    while hub.is_current(Link::Uc(link), epoch) {
+        match framer.next() {
+            Step::More => return Ok(true),
+            Step::KeepAlive => hub.step(Input::Uc { link, event: UcEvent::KeepAlive }, &[]),
+            Step::Message(span) => {
+                let frame = framer.bytes(span);
+                let decoded = sip::decode(frame, limits);
+                let event = match &decoded {
+                    Ok(Decoded::Notify(notify)) => UcEvent::Notify(notify),
+                    Ok(Decoded::Request(request)) => UcEvent::Request(request),
+                    Ok(Decoded::Response(response)) => UcEvent::Response(response),
+                    Err(fault) => UcEvent::Malformed(fault),
+                };
+                hub.step(Input::Uc { link, event }, frame);
+            }
+            Step::Fault(fault) => {
+                hub.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, &[]);
+                // Nothing can be read any more. The core closes; if it has not, it hears that we did.
+                return if hub.is_current(Link::Uc(link), epoch) { Err(CloseCause::Local) } else { Ok(false) };
+            }
+        }
+    }
+    Ok(false)
+}

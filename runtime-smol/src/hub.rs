@@ -1,0 +1,364 @@
+//! The connector and everything its actions need: connections, encoders, recorder. One per process, on one thread.
+//!
+//! Every link has a task that reads. The tasks share this hub through an `Rc<RefCell<…>>`: whoever has read bytes hands all complete messages to the core in one
+//! borrow, actions are encoded into the connections' buffers as they come, and every connection that got something is flushed once at the end. So a message costs
+//! neither a channel nor a wake-up; with a task per link only the link that is ready is polled, however many there are.
+//!
+//! Architecture invariant: no decisions here. What a worker, a DN or a dialog is, this file does not know.
+use crate::clock::Clock;
+use crate::conn::Conn;
+use crate::ops::{Extra, LinkExtra};
+use crate::recorder::Recorder;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::tls::{Tls, TlsMaker};
+use crate::{cti_link, say, supervise, uc_link};
+use smol::{LocalExecutor, Task};
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::Waker;
+use uc_core::codec::cti::bridge::Writer;
+use uc_core::codec::sip;
+use uc_core::config::UcEndpoint;
+use uc_core::cti_event::CtiEvent;
+use uc_core::entropy::Seed;
+use uc_core::id::{CtiLinkId, UcLinkId};
+use uc_core::uc_event::{CloseCause, UcEvent};
+use uc_core::{Action, Connector, Input, Mono, Now};
+
+/// How tasks hold the hub. Nobody keeps it borrowed across an `await`.
+pub(crate) type Shared = Rc<RefCell<Hub>>;
+
+/// Everything on the presence path.
+pub(crate) struct Hub {
+    me: Weak<RefCell<Self>>,
+    pub(crate) executor: Rc<LocalExecutor<'static>>,
+    pub(crate) connector: Connector,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    /// Read at the start of each turn.
+    pub(crate) now: Now,
+    uc: Vec<Slot>,
+    cti: Vec<Slot>,
+    dirty: Vec<Link>,
+    uc_tls: Option<TlsMaker>,
+    cti_tls: Vec<Option<TlsMaker>>,
+    pub(crate) recorder: Option<Recorder>,
+    secrets: Secrets,
+    /// What the timer task waits for.
+    pub(crate) armed: Option<Mono>,
+    /// Wakes the timer task when the next deadline is earlier than that.
+    pub(crate) timer: Option<Waker>,
+    pub(crate) extra: Extra,
+    /// Gets a word when the core has drained.
+    pub(crate) drained: smol::channel::Sender<()>,
+}
+
+/// A link of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// SIP
+    Uc(UcLinkId),
+    /// Bridge
+    Cti(CtiLinkId),
+}
+
+/// What belongs to a link at the moment.
+#[derive(Default)]
+struct Slot {
+    /// Rises with every connect and close: a task of an earlier connection finds out that it is one.
+    epoch: u64,
+    conn: Option<Rc<Conn>>,
+    /// Resolves, connects, reads. Dropped to cancel it.
+    task: Option<Task<()>>,
+    dirty: bool,
+    /// Numbers the lines of a bridge connection.
+    writer: Option<Writer>,
+    stats: LinkExtra,
+}
+
+impl Hub {
+    /// A hub whose core has not been asked for anything yet.
+    pub(crate) fn new(settings: Settings, seed: Seed, recorder: Option<Recorder>, executor: Rc<LocalExecutor<'static>>, drained: smol::channel::Sender<()>) -> Shared {
+        let clock = Clock::start();
+        let now = clock.now();
+        Rc::new_cyclic(|me| {
+            let mut hub = Self {
+                me: me.clone(),
+                executor,
+                connector: Connector::new(settings.core.clone(), seed, now),
+                uc_tls: settings.uc_tls.clone().map(TlsMaker::new),
+                cti_tls: makers(&settings),
+                settings,
+                clock,
+                now,
+                uc: Vec::new(),
+                cti: Vec::new(),
+                dirty: Vec::new(),
+                recorder,
+                secrets: Secrets::default(),
+                armed: None,
+                timer: None,
+                extra: Extra::default(),
+                drained,
+            };
+            if let Some(recorder) = &mut hub.recorder {
+                recorder.start(&seed, now);
+            }
+            RefCell::new(hub)
+        })
+    }
+
+    /// Begins a turn: reads the clocks.
+    pub(crate) fn tick(&mut self) {
+        self.now = self.clock.now();
+    }
+
+    /// Hands in one input and does what the core wants. `frame` is the SIP message at hand. A broken invariant in the core ends the process (`supervise`).
+    pub(crate) fn step(&mut self, input: Input<'_>, frame: &[u8]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(self.now, &input, frame);
+        }
+        let (connector, now) = (&mut self.connector, self.now);
+        if supervise::guarded(|| connector.handle(now, input)).is_err() {
+            supervise::give_up(self.recorder.take());
+        }
+        self.act(frame);
+    }
+
+    /// Takes all actions of the core.
+    pub(crate) fn act(&mut self, frame: &[u8]) {
+        while let Some(action) = self.connector.poll_action() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.action(&action, &self.connector);
+            }
+            self.perform(action, frame);
+        }
+    }
+
+    fn perform(&mut self, action: Action, frame: &[u8]) {
+        match action {
+            Action::Answer { link, status } => self.answer(link, status, frame),
+            Action::SendCti { link, msg } => self.send_cti(link, &msg),
+            Action::SendUc { link, msg } => {
+                let Some(conn) = self.dirtied(Link::Uc(link)) else { return };
+                sip::encode_request(&msg, self.connector.directory(), &mut conn.out());
+            }
+            Action::KeepAliveUc { link } => {
+                if let Some(conn) = self.dirtied(Link::Uc(link)) {
+                    conn.out().extend_from_slice(b"\r\n\r\n");
+                }
+            }
+            Action::ResolveUc { link, endpoint, redirect } => {
+                let target = redirect.map_or_else(|| self.endpoint(endpoint), |r| Some(*r));
+                self.spawn(Link::Uc(link), |hub, epoch| uc_link::resolve(hub, link, epoch, endpoint, target));
+            }
+            Action::ConnectUc { link, endpoint, addr, redirect } => {
+                let target = redirect.map_or_else(|| self.endpoint(endpoint), |r| Some(*r));
+                let host = target.map(|t| t.host).unwrap_or_default();
+                self.spawn(Link::Uc(link), |hub, epoch| uc_link::run(hub, link, epoch, *addr, host));
+            }
+            Action::ConnectCti { link } => self.spawn(Link::Cti(link), |hub, epoch| cti_link::run(hub, link, epoch)),
+            Action::CloseUc { link } => self.close(Link::Uc(link)),
+            Action::CloseCti { link } => self.close(Link::Cti(link)),
+            Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
+            Action::Drained => {
+                // The receiver lives as long as the loop; one word is enough.
+                let _ = self.drained.try_send(());
+            }
+        }
+    }
+
+    fn answer(&mut self, link: UcLinkId, status: u16, frame: &[u8]) {
+        let Some(conn) = self.dirtied(Link::Uc(link)) else { return };
+        let mut out = conn.out();
+        let before = out.len();
+        if let Err(fault) = sip::encode_answer(frame, status, &mut out) {
+            out.truncate(before);
+            say::warn(&format!("{link}: a request cannot be answered: {fault}"));
+        }
+    }
+
+    fn send_cti(&mut self, link: CtiLinkId, msg: &uc_core::action::CtiOut) {
+        let Some(conn) = self.dirtied(Link::Cti(link)) else { return };
+        let Some(writer) = self.cti.get_mut(link.index()).and_then(|slot| slot.writer.as_mut()) else { return };
+        let secrets = &mut self.secrets;
+        let mut secret = |reference: &str| secrets.get(reference).map(str::to_owned);
+        // Nothing is printed when the DN left the configuration meanwhile; the core's time-out for the request clears up.
+        let _printed = writer.encode(msg, &self.connector, link, &mut secret, &mut conn.out());
+    }
+
+    fn endpoint(&self, endpoint: u16) -> Option<UcEndpoint> {
+        self.connector.directory().config().uc.endpoints.get(usize::from(endpoint)).cloned()
+    }
+
+    fn slot(&mut self, link: Link) -> &mut Slot {
+        let (slots, at) = match link {
+            Link::Uc(id) => (&mut self.uc, id.index()),
+            Link::Cti(id) => (&mut self.cti, id.index()),
+        };
+        if slots.len() <= at {
+            slots.resize_with(at + 1, Slot::default);
+        }
+        &mut slots[at]
+    }
+
+    /// The connection of a link, noted for the flush at the end of the turn.
+    fn dirtied(&mut self, link: Link) -> Option<Rc<Conn>> {
+        let slot = self.slot(link);
+        let conn = Rc::clone(slot.conn.as_ref()?);
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push(link);
+        }
+        Some(conn)
+    }
+
+    /// Ends the turn: one write for each connection that got something, and the timer task learns of an earlier deadline.
+    pub(crate) fn flush(&mut self) {
+        while let Some(link) = self.dirty.pop() {
+            let slot = self.slot(link);
+            slot.dirty = false;
+            if let Some(conn) = slot.conn.clone() {
+                conn.flush(&self.executor);
+            }
+        }
+        if let Some((at, _)) = self.connector.next_deadline()
+            && self.armed.is_none_or(|armed| at < armed)
+            && let Some(timer) = self.timer.take()
+        {
+            timer.wake();
+        }
+    }
+
+    /// Replaces the task of a link.
+    fn spawn<F: Future<Output = ()> + 'static>(&mut self, link: Link, make: impl FnOnce(Shared, u64) -> F) {
+        let Some(me) = self.me.upgrade() else { return };
+        self.close(link);
+        let epoch = self.slot(link).epoch;
+        let task = self.executor.spawn(make(me, epoch));
+        self.slot(link).task = Some(task);
+    }
+
+    /// Ends what the link does at the moment; unsent bytes get a moment.
+    fn close(&mut self, link: Link) {
+        let executor = Rc::clone(&self.executor);
+        let slot = self.slot(link);
+        slot.epoch += 1;
+        slot.task = None;
+        slot.writer = None;
+        if let Some(conn) = slot.conn.take() {
+            slot.count(&conn);
+            conn.close(&executor);
+        }
+    }
+
+    /// A connection stands. `false`: it is no longer wanted.
+    pub(crate) fn opened(&mut self, link: Link, epoch: u64, conn: &Rc<Conn>, writer: Option<Writer>) -> bool {
+        let slot = self.slot(link);
+        if slot.epoch != epoch {
+            return false;
+        }
+        slot.conn = Some(Rc::clone(conn));
+        slot.writer = writer;
+        slot.stats.connects += 1;
+        true
+    }
+
+    /// A connection could not be made, or is gone. Unless that was known, the core hears of it.
+    pub(crate) fn lost(&mut self, link: Link, epoch: u64, why: CloseCause) {
+        let slot = self.slot(link);
+        if slot.epoch != epoch {
+            return;
+        }
+        slot.epoch += 1;
+        slot.writer = None;
+        if let Some(conn) = slot.conn.take() {
+            slot.count(&conn);
+        }
+        match link {
+            Link::Uc(link) => self.turn(Input::Uc { link, event: UcEvent::Closed { why } }),
+            Link::Cti(link) => self.turn(Input::Cti { link, event: CtiEvent::Closed { why } }),
+        }
+    }
+
+    /// Whether the task of `epoch` still stands for the link.
+    pub(crate) fn is_current(&mut self, link: Link, epoch: u64) -> bool {
+        self.slot(link).epoch == epoch
+    }
+
+    /// A whole turn with one input.
+    pub(crate) fn turn(&mut self, input: Input<'_>) {
+        self.tick();
+        self.step(input, &[]);
+        self.flush();
+    }
+
+    /// A TLS session for a link; `None`: the link is configured without.
+    pub(crate) fn tls_session(&mut self, link: Link, host: &str) -> Result<Option<Box<dyn Tls>>, CloseCause> {
+        let maker = match link {
+            Link::Uc(_) => &mut self.uc_tls,
+            Link::Cti(id) => match self.cti_tls.get_mut(id.index()) {
+                Some(maker) => maker,
+                None => return Ok(None),
+            },
+        };
+        let session = maker.as_mut().map(|maker| maker.session(host)).transpose();
+        session.map_err(|fault| {
+            say::alarm(&fault.text);
+            fault.cause
+        })
+    }
+
+    /// The secret behind a reference.
+    pub(crate) fn secret(&mut self, reference: &str) -> Option<String> {
+        self.secrets.get(reference).map(str::to_owned)
+    }
+
+    /// Takes over a new configuration: connections that stand are the core's to judge; certificates and secrets are read anew for the next ones.
+    pub(crate) fn reconfigure(&mut self, settings: Settings) {
+        self.uc_tls = settings.uc_tls.clone().map(TlsMaker::new);
+        self.cti_tls = makers(&settings);
+        self.secrets.forget();
+        let core = Arc::clone(&settings.core);
+        self.settings = settings;
+        self.extra.reloads += 1;
+        self.turn(Input::Reconfigure(core));
+    }
+
+    /// What the operations listener shows of the driver.
+    pub(crate) fn extra(&mut self) -> &Extra {
+        self.extra.uptime_ms = self.clock.now().mono.0;
+        self.extra.recording = self.recorder.is_some();
+        self.extra.uc = self.uc.iter().map(Slot::now).collect();
+        self.extra.cti = self.cti.iter().map(Slot::now).collect();
+        &self.extra
+    }
+}
+
+impl Slot {
+    /// Adds the figures of a connection that ended.
+    fn count(&mut self, conn: &Conn) {
+        let (bytes_in, bytes_out) = conn.traffic();
+        self.stats.bytes_in += bytes_in;
+        self.stats.bytes_out += bytes_out;
+    }
+
+    fn now(&self) -> LinkExtra {
+        let mut stats = self.stats.clone();
+        if let Some(conn) = &self.conn {
+            let (bytes_in, bytes_out) = conn.traffic();
+            stats.bytes_in += bytes_in;
+            stats.bytes_out += bytes_out;
+            stats.queued_bytes = conn.unsent() as u64;
+            stats.peer = conn.peer();
+        }
+        stats
+    }
+}
+
+fn makers(settings: &Settings) -> Vec<Option<TlsMaker>> {
+    settings.bridges.iter().map(|bridge| bridge.tls.clone().map(TlsMaker::new)).collect()
+}

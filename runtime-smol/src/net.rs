@@ -1,0 +1,126 @@
+//! Sockets without TLS: connecting, options, the reasons why a connection ended.
+use rustix::net::sockopt;
+use smol::Async;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use uc_core::uc_event::CloseCause;
+
+/// Unacknowledged data for this long ends a TCP connection (RFC 5482): a peer that vanished without a word is noticed while we send.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A silent TCP connection is probed after this long, every `KEEPALIVE_INTERVAL`, `KEEPALIVE_PROBES` times.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// A connected stream socket, non-blocking.
+#[derive(Debug)]
+pub(crate) enum Sock {
+    /// TCP
+    Tcp(Async<TcpStream>),
+    /// Unix socket
+    Unix(Async<UnixStream>),
+}
+
+impl Sock {
+    /// Connects by TCP and sets the options every link of ours has.
+    pub(crate) async fn tcp(addr: SocketAddr) -> io::Result<Self> {
+        let stream = Async::<TcpStream>::connect(addr).await?;
+        let fd = stream.get_ref();
+        fd.set_nodelay(true)?;
+        sockopt::set_tcp_user_timeout(fd, USER_TIMEOUT.as_millis() as u32)?;
+        sockopt::set_socket_keepalive(fd, true)?;
+        sockopt::set_tcp_keepidle(fd, KEEPALIVE_IDLE)?;
+        sockopt::set_tcp_keepintvl(fd, KEEPALIVE_INTERVAL)?;
+        sockopt::set_tcp_keepcnt(fd, KEEPALIVE_PROBES)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    /// Connects to a Unix socket.
+    pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
+        Ok(Self::Unix(Async::<UnixStream>::connect(path).await?))
+    }
+
+    /// Our own address; unspecified for a Unix socket.
+    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(s) => s.get_ref().local_addr(),
+            Self::Unix(_) => Ok(SocketAddr::from(([0, 0, 0, 0], 0))),
+        }
+    }
+
+    /// The far end's address; `None` for a Unix socket.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(s) => s.get_ref().peer_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// One `read`; `WouldBlock` when nothing is there.
+    pub(crate) fn read(&self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(s) => s.get_ref().read(into),
+            Self::Unix(s) => s.get_ref().read(into),
+        }
+    }
+
+    /// One `write`; `WouldBlock` when the socket buffer is full.
+    pub(crate) fn write(&self, from: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(s) => s.get_ref().write(from),
+            Self::Unix(s) => s.get_ref().write(from),
+        }
+    }
+
+    /// Ready when a read would not block any more. One task at a time.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(s) => s.poll_readable(cx),
+            Self::Unix(s) => s.poll_readable(cx),
+        }
+    }
+
+    /// Ready when a write would not block any more. One task at a time.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(s) => s.poll_writable(cx),
+            Self::Unix(s) => s.poll_writable(cx),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn shutdown_write(&self) {
+        // Fails only when the connection is gone already.
+        let _ = match self {
+            Self::Tcp(s) => s.get_ref().shutdown(Shutdown::Write),
+            Self::Unix(s) => s.get_ref().shutdown(Shutdown::Write),
+        };
+    }
+}
+
+/// All addresses of a host, in the resolver's order; empty when there are none, or none in time. Runs on the blocking pool.
+pub(crate) async fn resolve(host: &str, port: u16, within: Duration) -> Vec<SocketAddr> {
+    let lookup = async { smol::net::resolve((host, port)).await.unwrap_or_default() };
+    let timeout = async {
+        smol::Timer::after(within).await;
+        Vec::new()
+    };
+    smol::future::or(lookup, timeout).await
+}
+
+/// The reason in the core's words.
+pub(crate) fn close_cause(error: &io::Error) -> CloseCause {
+    match error.kind() {
+        // A Unix socket that is not there is a server that is not running.
+        ErrorKind::ConnectionRefused | ErrorKind::NotFound => CloseCause::Refused,
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::NotConnected => CloseCause::Reset,
+        ErrorKind::TimedOut => CloseCause::TimedOut,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => CloseCause::Unreachable,
+        ErrorKind::UnexpectedEof => CloseCause::PeerClosed,
+        _ => CloseCause::Local,
+    }
+}
