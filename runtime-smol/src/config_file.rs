@@ -1,17 +1,31 @@
-//! The configuration file: from text to checked [`Settings`], with every mistake found on the way.
-use crate::settings::Settings;
-use std::fmt;
+//! The configuration file: from text to checked [`Settings`], with every mistake found on the way, each with its place and what to write instead.
+//!
+//! One table of options ([`options`]) makes the parser, the example and the reference. Nothing here connects anywhere or reads a secret.
+mod checks;
+mod doc;
+pub(crate) mod finding;
+pub(crate) mod options;
+mod read;
+pub(crate) mod slot;
+
+#[cfg(test)]
+mod tests;
+
+use crate::people::{self, People};
+use crate::settings::{BridgeAddress, BridgeSettings, Settings};
+pub(crate) use doc::{example, reference};
+pub(crate) use finding::nearest;
+use finding::{Findings, Lines, plural};
+use options::{Draft, ServerDraft, SwitchDraft};
+use read::{File, Server, Switch};
+use slot::{Transport, print_bridge};
 use std::path::Path;
+use std::sync::Arc;
+use uc_core::Config;
+use uc_core::config::{CtiConfig, Redundancy, SwitchConfig, TServerConfig, Watcher};
 
-/// What a check found.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Findings(Vec<String>);
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
-}
+/// Longest file that is read.
+const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Outcome of [`check`].
 pub(crate) struct Checked {
@@ -23,7 +37,13 @@ pub(crate) struct Checked {
 
 /// Reads and checks a configuration and its people file.
 pub(crate) fn check(path: &Path) -> Checked {
-    Checked { settings: None, findings: Findings(vec![format!("{}: not yet", path.display())]) }
+    let mut findings = Findings::default();
+    let name = path.display().to_string();
+    let settings = read_text(path).map_err(|why| findings.error(&Lines::new(&name, "").whole(), why)).ok().and_then(|text| {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        check_text(&name, &text, folder, &mut findings)
+    });
+    Checked { settings: settings.filter(|_| findings.counts().0 == 0), findings }
 }
 
 /// Like [`check`], for those who only want settings.
@@ -35,39 +55,135 @@ pub(crate) fn load(path: &Path) -> Result<Settings, Findings> {
     checked.settings.ok_or(checked.findings)
 }
 
-/// A commented configuration file with all defaults.
-pub(crate) fn example() -> String {
-    String::new()
+fn read_text(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(format!("is {length} bytes, the limit is {FILE_BYTES_MAX}"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))?;
+    String::from_utf8(bytes).map_err(|e| {
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        format!("line {line} is not UTF-8; save the file as UTF-8")
+    })
 }
 
-/// The reference of all options, in Markdown.
-pub(crate) fn reference() -> String {
-    String::new()
+/// Checks the text of a configuration file; relative paths in it begin at `folder`.
+fn check_text(name: &str, text: &str, folder: &Path, findings: &mut Findings) -> Option<Settings> {
+    let lines = Lines::new(name, text);
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    for error in &errors {
+        let place = error.span().map_or_else(|| lines.whole(), |span| lines.place(&span));
+        findings.error(&place, format!("this is not TOML: {}", error.message().trim().replace('\n', "; ")));
+    }
+    let file = read::file(&lines, document.get_ref(), folder, findings);
+    checks::draft(&lines, document.get_ref(), &file, findings);
+    let names: Vec<&str> = file.switches.iter().map(|s| &*s.draft.name).collect();
+    let mut people = People::new(&names);
+    if let Some(path) = &file.draft.people {
+        read_people_file(path, &lines, &mut people, findings);
+    }
+    read::persons(&lines, document.get_ref(), &mut people, findings);
+    let persons = people.persons;
+    checks::persons(&lines, document.get_ref(), &file, &persons, findings);
+    Some(settings(file, persons)).filter(|_| findings.counts().0 == 0)
+}
+
+fn read_people_file(path: &Path, lines: &Lines<'_>, people: &mut People<'_>, findings: &mut Findings) {
+    let name = path.display().to_string();
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(why) => return findings.error(&lines.whole(), format!("the people file {name} {why}")),
+    };
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("csv") => people::read_csv(&name, &text, people, findings),
+        Some("toml") => {
+            let lines = Lines::new(&name, &text);
+            let (document, errors) = toml::de::DeTable::parse_recoverable(&text);
+            for error in &errors {
+                let place = error.span().map_or_else(|| lines.whole(), |span| lines.place(&span));
+                findings.error(&place, format!("this is not TOML: {}", error.message().trim().replace('\n', "; ")));
+            }
+            read::only_persons(&lines, document.get_ref(), findings);
+            read::persons(&lines, document.get_ref(), people, findings);
+        }
+        _ => findings.error(&lines.whole(), format!("the people file {name} must end in .csv or .toml")),
+    }
+}
+
+/// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
+fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
+    let File { draft, watchers, switches, .. } = file;
+    let Draft { mode, application, mut uc, uc_transport, uc_tls, cti, presence, limits, write_queue_bytes_max, ops, log, note_level, .. } = draft;
+    uc.tls = uc_transport == Transport::Tls;
+    uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
+    let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
+    let switches = switches.iter().map(|switch| switch_config(switch, &application)).collect();
+    let cti = CtiConfig { switches, ..cti };
+    let uc_tls = uc.tls.then(|| uc_tls.settings());
+    let core = Config { mode, application, uc, cti, presence, people, limits, note_level };
+    Settings { core: Arc::new(core), uc_tls, bridges, ops, log, write_queue_bytes_max }
+}
+
+fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
+    let SwitchDraft { name, redundancy, session, linger_s } = &switch.draft;
+    let server = |server: &Server| TServerConfig {
+        name: server.draft.name.clone(),
+        address: server.draft.address.as_ref().map(print_bridge).unwrap_or_default().into(),
+    };
+    SwitchConfig {
+        name: name.clone(),
+        servers: switch.servers.iter().map(server).collect(),
+        redundancy: redundancy.unwrap_or(if switch.servers.len() < 2 { Redundancy::Single } else { Redundancy::Hot }),
+        session: if session.is_empty() { format!("{application}-{name}").into() } else { session.clone() },
+        linger_s: *linger_s,
+    }
+}
+
+fn bridge(server: &ServerDraft) -> BridgeSettings {
+    let address = server.address.clone().unwrap_or(BridgeAddress::Unix("/".into()));
+    let tls = match server.transport {
+        Some(Transport::Tls) => true,
+        Some(Transport::Tcp) => false,
+        None => !checks::is_local(&address),
+    };
+    BridgeSettings { address, tls: tls.then(|| server.tls.settings()), token_ref: server.token.clone() }
+}
+
+/// An endpoint id made from the watcher's URI, so that it is the same after a restart: ten hexadecimal digits (FNV-1a).
+fn epid(uri: &str) -> Box<str> {
+    let hash = uri.to_ascii_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    format!("{:010x}", hash & 0xff_ffff_ffff).into()
 }
 
 /// What a checked configuration amounts to, for people.
 pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
-    format!("{}: {} workers\n", path.display(), settings.core.people.len())
-}
-
-/// The one of `names` that was probably meant by `name`, if one is close.
-pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = name.chars().count().max(3) / 3 + 1;
-    names.into_iter().map(|known| (distance(name, known), known)).filter(|(d, _)| *d <= most).min_by_key(|(d, _)| *d).map(|(_, known)| known)
-}
-
-/// Insertions, deletions and replacements between two words (Levenshtein); `_` and `-` are alike, case does not count.
-fn distance(a: &str, b: &str) -> usize {
-    let fold = |c: char| if c == '-' { '_' } else { c.to_ascii_lowercase() };
-    let b: Vec<char> = b.chars().map(fold).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().map(fold).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
+    let core = &settings.core;
+    let watched = core.people.iter().filter(|p| !p.sip_uri.is_empty()).count();
+    let dns: usize = core.people.iter().map(|p| p.dns.len()).sum();
+    let servers: Vec<String> = core.uc.endpoints.iter().map(|e| format!("{}:{}", e.host, e.port)).collect();
+    let mut out = format!("{}: all well\n", path.display());
+    let mut line = |name: &str, text: String| out.push_str(&format!("  {name:<9} {text}\n"));
+    line(
+        "UC",
+        format!(
+            "{} over {}, {} watcher{}",
+            servers.join(", "),
+            if core.uc.tls { "TLS" } else { "TCP" },
+            core.uc.watchers.len(),
+            plural(core.uc.watchers.len())
+        ),
+    );
+    let mut bridges = settings.bridges.iter();
+    for switch in &core.cti.switches {
+        let names: Vec<String> = switch
+            .servers
+            .iter()
+            .zip(&mut bridges)
+            .map(|(s, b)| format!("{} at {}{}", s.name, s.address, if b.tls.is_some() { " (TLS)" } else { "" }))
+            .collect();
+        line("switch", format!("{}: {:?}, {}", switch.name, switch.redundancy, names.join(", ")));
     }
-    row[b.len()]
+    line("workers", format!("{}, {watched} watched, {dns} DN{}", core.people.len(), plural(dns)));
+    line("ops", settings.ops.listen.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/")));
+    out
 }

@@ -14,6 +14,7 @@ mod metrics;
 mod net;
 mod notify;
 mod ops;
+mod people;
 mod recorder;
 mod replay;
 mod say;

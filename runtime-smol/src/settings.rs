@@ -70,6 +70,8 @@ pub(crate) struct OpsSettings {
     pub(crate) listen: Option<SocketAddr>,
     /// Connections at once.
     pub(crate) connections_max: usize,
+    /// Show workers' notes on the page and in the API.
+    pub(crate) show_notes: bool,
 }
 
 /// Logs go to standard error; the platform rotates.

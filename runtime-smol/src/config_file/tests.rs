@@ -1,0 +1,243 @@
+//! Inputs and the messages they lead to.
+use super::*;
+use uc_core::config::{CtiPace, ForeignRule, PresenceConfig, Rule, UcPace, UcTimers};
+use uc_core::presence::Class;
+
+const GOOD: &str = r#"
+[uc]
+endpoints = ["pool.example.com:5061"]
+[[uc.watcher]]
+uri = "sip:w1@example.com"
+[[switch]]
+name = "SIP_Switch"
+[[switch.server]]
+name = "T1"
+address = "127.0.0.1:7010"
+[[person]]
+employee_id = "1001"
+sip_uri = "sip:alice@example.com"
+agent_login = "5002"
+dns = "5002@SIP_Switch"
+"#;
+
+fn checked(text: &str) -> (Option<Settings>, String) {
+    let mut findings = Findings::default();
+    let settings = check_text("t.toml", text, Path::new("."), &mut findings);
+    (settings, findings.to_string())
+}
+
+fn good(text: &str) -> Settings {
+    let (settings, findings) = checked(text);
+    settings.unwrap_or_else(|| panic!("{findings}"))
+}
+
+/// The findings on a file that is good but for `from` being replaced by `to`.
+fn changed(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    checked(&GOOD.replacen(from, to, 1)).1
+}
+
+#[test]
+fn a_good_file_has_no_findings() {
+    let (settings, findings) = checked(GOOD);
+    assert_eq!(findings, "");
+    let settings = settings.unwrap();
+    let core = &settings.core;
+    assert_eq!(core.uc.timers, UcTimers::default());
+    assert_eq!(core.uc.pace, UcPace::lync());
+    assert_eq!(core.presence, PresenceConfig::default());
+    assert!(settings.uc_tls.is_some() && core.uc.tls);
+    assert_eq!(core.uc.watchers[0].epid.len(), 10);
+    assert_eq!(&*core.cti.switches[0].session, "UC_Connector-SIP_Switch");
+    assert_eq!((core.people[0].dns[0].switch, &*core.people[0].dns[0].number), (0, "5002"));
+    assert!(settings.bridges[0].tls.is_none());
+}
+
+#[test]
+fn values_arrive() {
+    let text = format!(
+        "connector.profile = \"open\"\n[presence]\nforeign = \"enforce:5000\"\n[presence.map]\nbusy = \"notready:4\"\noffline = \"ignore\"\nidle-online = \"ready\"\n\
+         [cti.pace]\nwindow_max = 7\n[ops]\nlisten = \"off\"\n[limits]\nnote_bytes_max = 0x100\n{GOOD}"
+    );
+    let settings = good(&text);
+    let core = &settings.core;
+    assert_eq!(core.uc.pace, UcPace::open());
+    assert_eq!(core.cti.pace, CtiPace { window_max: 7, ..CtiPace::open() });
+    assert_eq!(core.presence.foreign, ForeignRule::Enforce { after_ms: 5000 });
+    assert_eq!(core.presence.rules[Class::Busy as usize], Rule::NotReady { work_mode: Some(4) });
+    assert_eq!(core.presence.rules[Class::Offline as usize], Rule::Ignore);
+    assert_eq!(core.limits.note_bytes_max, 256);
+    assert_eq!(settings.ops.listen, None);
+}
+
+#[test]
+fn each_mistake_has_its_place_and_its_remedy() {
+    for (from, to, expected) in [
+        ("[uc]", "[uc]\nendpoint = 1", "t.toml:3:1: error: there is no option `endpoint` in [uc]; did you mean `endpoints`?"),
+        ("[uc]", "[us]\nendpoints = 1\n[uc]", "t.toml:2:2: error: there is no section `us`; did you mean `uc`?"),
+        ("[uc]", "[uc]\nbackoff_min_ms = 1", "t.toml:3:1: error: there is no option `backoff_min_ms` in [uc]; it belongs in [uc.timers]"),
+        ("[uc]", "[uc]\ntransport = \"udp\"", "t.toml:3:13: error: `transport` is \"udp\", it must be \"tls\" or \"tcp\""),
+        ("[uc]", "[uc.timers]\nprobe_ms = \"5\"\n[uc]", "t.toml:3:12: error: `probe_ms` is \"5\", it must be a number from 1000 to 86400000"),
+        ("[uc]", "[uc.timers]\nprobe_ms = -5\n[uc]", "t.toml:3:12: error: `probe_ms` is -5, it must be a number from 1000 to 86400000"),
+        ("[uc]", "[uc.timers]\nbackoff_min_ms = 90000\n[uc]", "t.toml:3:18: error: `backoff_min_ms` is 90000, more than `backoff_max_ms`, which is 30000"),
+        ("[uc]", "presence = 1\n[uc]", "t.toml:2:12: error: `presence` is a section; write `[presence]` and its options on the following lines"),
+        ("[uc]", "[presence.map]\nbusy = \"notready:9\"\n[uc]", "`busy` is \"notready:9\", it must be \"ready\", \"notready\", \"logout\" or \"ignore\""),
+        ("[uc]", "[presence.map]\nbussy = \"ready\"\n[uc]", "there is no option `bussy` in [presence.map]; did you mean `busy`?"),
+        ("[[uc.watcher]]", "[uc.watcher]", "there can be several `uc.watcher`; write `[[uc.watcher]]` in double brackets"),
+        ("[\"pool.example.com:5061\"]", "[\"pool.example.com\"]", "t.toml:3:13: error: `endpoints` is a list that does not fit, it must be a list of servers"),
+        ("[\"pool.example.com:5061\"]", "[]", "there is no UC server; write `endpoints = "),
+        ("uri = \"sip:w1@example.com\"", "", "t.toml:4:1: error: `uri` is missing in [[uc.watcher]]"),
+        ("sip:w1@example.com", "w1@example.com", "`w1@example.com` is not a SIP URI; write `sip:w1@example.com`"),
+        ("sip:alice@example.com", "sip:alice", "t.toml:13:11: error: `sip:alice` is not a SIP URI; the domain is missing"),
+        ("sip:alice@example.com", "sip:al ice@example.com", "must be escaped as `%XX`"),
+        (
+            "5002@SIP_Switch",
+            "5002@SIP_Swich",
+            "t.toml:15:7: error: DN `5002@SIP_Swich` is on switch `SIP_Swich`, which is not configured; write `5002@SIP_Switch`",
+        ),
+        ("5002@SIP_Switch", "5002", "DN `5002` has no switch; write `5002@SIP_Switch`"),
+        ("employee_id = \"1001\"", "", "t.toml:11:1: error: employee_id is missing"),
+        ("employee_id", "employe_id", "there is no option `employe_id` in [[person]]; did you mean `employee_id`?"),
+        ("agent_login = \"5002\"", "password_ref = \"env:P\"", "t.toml:11:1: warning: agent_login is missing although there is a DN"),
+        ("127.0.0.1:7010", "10.0.0.5:7010\"\ntransport = \"tcp", "the bridge at 10.0.0.5:7010 is on another machine; write `transport = \"tls\"`"),
+        ("127.0.0.1:7010", "unix:/run/bridge\"\ntransport = \"tls", "is a Unix socket, which needs no TLS"),
+        ("127.0.0.1:7010", "7010", "`address` is \"7010\", it must be \"host:port\" or \"unix:/path\""),
+        (
+            "name = \"SIP_Switch\"",
+            "name = \"SIP_Switch\"\nredundancy = \"hot\"",
+            "switch `SIP_Switch` has one server; add a second `[[switch.server]]` or write `redundancy = \"single\"`",
+        ),
+        ("[uc]", "[uc.tls]\ncertificate = \"Cargo.toml\"\n[uc]", "`certificate` is given without `key`; mutual TLS needs both"),
+        ("[uc]", "[uc.tls]\nca = \"no-such-file\"\n[uc]", "`ca` ./no-such-file cannot be read"),
+        ("[uc]", "[presence]\nnote_key = \"KW_UC_STATUS\"\n[uc]", "`note_key` and `status_key` are both \"KW_UC_STATUS\""),
+        ("[uc]", "[ops]\nlisten = \"0.0.0.0:80\"\n[uc]", "t.toml:3:10: warning: the operations listener has no login"),
+        ("[uc]", "[connector]\npeople = \"people.xls\"\n[uc]", "the people file ./people.xls cannot be read"),
+        ("[uc]", "[uc]\nx = \n", "error: this is not TOML"),
+        ("[uc]", "[uc]\ntransport = \"tcp\"", "t.toml:3:13: warning: presence from pool.example.com travels in clear"),
+    ] {
+        let findings = changed(from, to);
+        assert!(findings.contains(expected), "{to}\n{findings}");
+    }
+}
+
+#[test]
+fn secrets_are_references_and_are_never_repeated() {
+    for findings in [
+        changed("address = \"127.0.0.1:7010\"", "address = \"127.0.0.1:7010\"\ntoken = \"hunter2\""),
+        changed("agent_login = \"5002\"", "agent_login = \"5002\"\npassword_ref = \"hunter2\""),
+    ] {
+        assert!(findings.contains("a reference to a secret"), "{findings}");
+        assert!(!findings.contains("hunter2"), "{findings}");
+    }
+}
+
+#[test]
+fn every_mistake_is_reported_in_order() {
+    let text = GOOD.replace("[uc]", "[uc]\nbenotfy = true").replace("7010", "x").replace("5002@SIP_Switch", "5002@Other");
+    let findings = checked(&text).1;
+    let lines: Vec<&str> = findings.lines().collect();
+    assert_eq!(lines.len(), 4, "{findings}");
+    assert!(lines[0].starts_with("t.toml:3:1:") && lines[1].starts_with("t.toml:11:11:") && lines[2].starts_with("t.toml:16:7:"), "{findings}");
+    assert_eq!(lines[3], "3 errors, 0 warnings");
+}
+
+#[test]
+fn duplicates_name_the_first() {
+    let second =
+        "[[person]]\nemployee_id = \"1001\"\nsip_uri = \"sip:ALICE@example.com\"\nagent_login = \"5002\"\ndns = [\"5002@SIP_Switch\", \"5003@SIP_Switch\"]\n";
+    let findings = checked(&format!("{GOOD}{second}")).1;
+    for expected in [
+        "t.toml:17:15: error: employee_id `1001` is already taken by t.toml:12:15",
+        "t.toml:18:11: error: SIP URI `sip:ALICE@example.com` is already taken by t.toml:13:11",
+        "t.toml:19:15: error: agent_login `5002` is already taken by t.toml:14:15",
+        "t.toml:20:7: error: DN `5002@SIP_Switch` is already taken by t.toml:15:7",
+    ] {
+        assert!(findings.contains(expected), "{findings}");
+    }
+}
+
+#[test]
+fn too_many_workers_for_the_watchers() {
+    let people: String = (0..5).map(|n| format!("[[person]]\nemployee_id = \"{n}\"\nsip_uri = \"sip:w{n}@example.com\"\n")).collect();
+    let findings = checked(&format!("[uc.pace]\nusers_per_watcher_max = 2\n{GOOD}{people}")).1;
+    assert!(findings.contains("6 workers are to be watched, but 1 watcher of `users_per_watcher_max` 2 can watch 2; add 2 `[[uc.watcher]]`"), "{findings}");
+}
+
+#[test]
+fn people_from_csv() {
+    let mut findings = Findings::default();
+    let switches = ["S1", "S2"];
+    let mut people = People::new(&switches);
+    let text = "\u{feff}employee_id,display_name,dns,sip_uri,agent_login\r\n\
+                1,\"Mûller, \"\"Al\"\"\",5001@S1;6001@S2,sip:a@x.example,5001\r\n\
+                2,Bob\nand,x\n\
+                \n\
+                3,\"open";
+    people::read_csv("p.csv", text, &mut people, &mut findings);
+    let person = &people.persons[0];
+    assert_eq!((&*person.display_name, person.dns.len(), person.dns[1].switch), ("Mûller, \"Al\"", 2, 1));
+    let findings = findings.to_string();
+    for expected in [
+        "p.csv:3:1: error: 2 fields instead of 5; put fields that contain a comma in double quotes",
+        "p.csv:4:1: error: 2 fields instead of 5",
+        "p.csv:6:3: error: the double quote that begins here is never closed",
+    ] {
+        assert!(findings.contains(expected), "{findings}");
+    }
+}
+
+#[test]
+fn csv_columns_are_checked() {
+    for (header, expected) in [
+        ("employee_id,sipuri\n", "p.csv:1:13: error: there is no column `sipuri`; did you mean `sip_uri`?"),
+        ("employee_id,place,place\n", "p.csv:1:19: error: column `place` is there twice"),
+        ("place\n", "column `employee_id` is missing"),
+        ("", "p.csv: error: the file is empty; its first line names the columns: employee_id,user_name"),
+        ("employee_id,dns\n7,5001@S3\n", "p.csv:2:3: error: DN `5001@S3` is on switch `S3`, which is not configured"),
+        ("employee_id\n7\n7\n", "p.csv:3:1: error: employee_id `7` is already taken by p.csv:2:1; employee ids are unique"),
+    ] {
+        let mut findings = Findings::default();
+        people::read_csv("p.csv", header, &mut People::new(&["S1"]), &mut findings);
+        assert!(findings.to_string().contains(expected), "{header}: {findings}");
+    }
+}
+
+#[test]
+fn the_example_is_valid_and_equals_the_defaults() {
+    let (settings, findings) = checked(&example());
+    assert_eq!(findings, "");
+    let (example, plain) = (settings.unwrap(), good(GOOD));
+    assert_eq!(example.core.uc.timers, plain.core.uc.timers);
+    assert_eq!((&example.core.uc.pace, &example.core.cti.pace, &example.core.cti.timers), (&plain.core.uc.pace, &plain.core.cti.pace, &plain.core.cti.timers));
+    assert_eq!((&example.core.presence, &example.core.limits, example.core.note_level), (&plain.core.presence, &plain.core.limits, plain.core.note_level));
+    assert_eq!(format!("{:?}{:?}", example.ops, example.log), format!("{:?}{:?}", plain.ops, plain.log));
+    assert_eq!(example.write_queue_bytes_max, plain.write_queue_bytes_max);
+    assert_eq!((&example.core.uc.user_agent, &example.core.uc.categories), (&plain.core.uc.user_agent, &plain.core.uc.categories));
+}
+
+/// With what is commented out uncommented, every option in the table is read once.
+#[test]
+fn commented_options_of_the_example_are_valid_too() {
+    let text: String = example().lines().filter(|line| !line.starts_with("# people =")).fold(String::new(), |text, line| {
+        let option = line
+            .strip_prefix("# ")
+            .filter(|l| l.starts_with('[') || l.split_once(" = ").is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        text + option.unwrap_or(line) + "\n"
+    });
+    let text = text.replace("\"hot\"", "\"single\"");
+    let findings = checked(&text).1;
+    let wrong: Vec<&str> = findings.lines().filter(|l| l.contains(" error: ") && !l.contains("cannot be read")).collect();
+    assert_eq!(wrong, Vec::<&str>::new(), "{text}");
+}
+
+#[test]
+fn documentation_is_up_to_date() {
+    for (file, made) in [("configuration.md", reference()), ("uc-connector.example.toml", example())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            kept == made,
+            "docs/{file} is out of date; run `cargo run -- check --example > docs/uc-connector.example.toml` and `cargo run -- check --reference > docs/configuration.md`"
+        );
+    }
+}
