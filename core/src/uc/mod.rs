@@ -1,55 +1,156 @@
 //! The SIP side: links, transactions, registrations, subscriptions (ranks 1 and 2).
+//!
+//! One link per connection (`link.rs`), its client transactions (`transact.rs`), one registration per watcher identity (`register.rs`), and subscription dialogs
+//! (`subscribe.rs`, `notify.rs`) over a dense table of users (`table.rs`). Everything that goes out in an order of our choosing goes through `pump.rs`, which
+//! knows the pace. What a user's presence means is not known here: documents become [`crate::fact::Fact::Presence`].
+mod convert;
+mod dialog;
+mod drain;
+mod instance;
+mod link;
+mod notify;
+mod people;
+mod pump;
+mod register;
+mod request;
+mod subscribe;
+mod table;
+mod transact;
+mod view;
+mod watcher;
+
+#[cfg(test)]
+mod tests;
+
+use crate::action::Action;
 use crate::cx::Cx;
-use crate::directory::Changes;
-use crate::fingerprint::Fp;
+use crate::deadlines::TimerKey;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
-use crate::uc_event::UcEvent;
-use crate::views::{Counters, UcLinkView};
+use crate::note::Note;
+use crate::time::Mono;
+use crate::uc_event::{OtherRequest, UcEvent};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use dialog::Dialog;
+use link::Link;
+use table::Table;
+use watcher::WatcherSide;
 
 /// Timers of the SIP side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UcTimer {
-    /// Connecting takes too long, or the pause before the next attempt is over.
+    /// Resolving or connecting takes too long, or the pause before the next attempt is over.
     Link(UcLinkId),
+    /// The pace allows the next request.
+    Pace(UcLinkId),
+    /// Keep-alive or probe.
+    Silence(UcLinkId),
+    /// The oldest unanswered request (Timer F).
+    Transactions(UcLinkId),
     /// A registration is to be refreshed or tried again.
     Register(WatcherId),
-    /// A subscription is to be refreshed.
+    /// New subscriptions of this watcher may go out again.
+    Hold(WatcherId),
+    /// A subscription is to be refreshed, or is over.
     Refresh(DialogId),
+    /// The next user whose subscription was refused is tried again.
+    Retry,
 }
 
 /// The SIP side of the connector.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UcSide {
-    _later: Vec<u8>,
+    links: Vec<Link>,
+    watchers: Vec<WatcherSide>,
+    dialogs: BTreeMap<DialogId, Box<Dialog>>,
+    table: Table,
+    /// When a denied user is tried again. Entries may be out of date: the user's slot decides.
+    retries: BTreeSet<(Mono, UserId)>,
+    next_dialog: u32,
+    tally: Tally,
+}
+
+/// What is counted here.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    notifies: u64,
+    unknown_users: u64,
+    requests: u64,
+    answers: u64,
+    subscriptions: u64,
+    malformed: u64,
+    links_lost: u64,
 }
 
 impl UcSide {
     /// Builds links and watchers from the configuration and asks for the first connections.
-    pub(crate) fn start(_cx: &mut Cx<'_>) -> Self {
-        Self::default()
+    pub(crate) fn start(cx: &mut Cx<'_>) -> Self {
+        let mut it = Self::default();
+        it.build(cx);
+        it.assign_everybody(cx);
+        for link in 0..it.links.len() {
+            it.resolve(cx, UcLinkId(link as u16));
+        }
+        it
     }
-    pub(crate) fn on_event(&mut self, _cx: &mut Cx<'_>, _link: UcLinkId, _event: UcEvent<'_>) {}
-    pub(crate) fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: UcTimer) {}
-    /// The directory and `cx.config` are the new ones already.
-    pub(crate) fn on_reconfigure(&mut self, _cx: &mut Cx<'_>, _old: &crate::Config, _changes: &Changes) {}
-    /// Un-subscribe, de-register, close.
-    pub(crate) fn on_drain(&mut self, _cx: &mut Cx<'_>) {}
-    /// Nothing is left to do.
-    pub(crate) fn is_drained(&self) -> bool {
-        true
+
+    /// Something arrived on, or happened to, a connection.
+    pub(crate) fn on_event(&mut self, cx: &mut Cx<'_>, link: UcLinkId, event: UcEvent<'_>) {
+        let Some(it) = self.links.get_mut(link.index()) else { return };
+        it.last_rx = cx.now.mono;
+        match event {
+            UcEvent::Notify(notify) => self.on_notify(cx, link, notify),
+            UcEvent::Response(response) => self.on_response(cx, link, response),
+            UcEvent::Request(request) => self.on_request(cx, link, request),
+            UcEvent::KeepAlive => {}
+            UcEvent::Resolved { endpoint, addrs } => self.on_resolved(cx, link, endpoint, addrs),
+            UcEvent::Connected { local } => self.on_connected(cx, link, local),
+            UcEvent::Closed { why } => self.on_closed(cx, link, why),
+            UcEvent::Malformed(fault) => {
+                self.tally.malformed += 1;
+                cx.note(Note::UcMalformed { link, fault: alloc::format!("{fault}").into_boxed_str() });
+                if fault.is_fatal() {
+                    self.hang_up(cx, link, crate::uc_event::CloseCause::Local);
+                } else if let Some(status) = fault.answer_status() {
+                    self.answer(cx, link, status);
+                }
+            }
+        }
     }
-    /// Whether the user is in a live subscription.
-    pub(crate) fn covers(&self, _user: UserId) -> bool {
-        false
+
+    /// A deadline of ours has come.
+    pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>, timer: UcTimer) {
+        match timer {
+            UcTimer::Link(link) => self.on_link_timer(cx, link),
+            UcTimer::Pace(link) => self.pump(cx, link),
+            UcTimer::Silence(link) => self.on_silence(cx, link),
+            UcTimer::Transactions(link) => self.on_transaction_timer(cx, link),
+            UcTimer::Register(watcher) => self.on_register_timer(cx, watcher),
+            UcTimer::Hold(watcher) => self.on_hold_over(cx, watcher),
+            UcTimer::Refresh(dialog) => self.on_refresh_timer(cx, dialog),
+            UcTimer::Retry => self.on_retry_timer(cx),
+        }
     }
-    /// In how many live subscriptions each user is: for the coverage checker (0 or 1 when healthy).
-    pub(crate) fn coverage(&self) -> Vec<(UserId, u32)> {
-        Vec::new()
+
+    /// A request that is no notification: OPTIONS is answered, anything else is not for us (`spec/ms-pres.md` 1.5).
+    fn on_request(&mut self, cx: &mut Cx<'_>, link: UcLinkId, request: &OtherRequest<'_>) {
+        let status = match request.method {
+            "ACK" => return,
+            _ if request.require_unsupported.is_some() => 420,
+            "OPTIONS" => 200,
+            _ => 405,
+        };
+        self.answer(cx, link, status);
     }
-    pub(crate) fn links(&self) -> Vec<UcLinkView> {
-        Vec::new()
+
+    fn answer(&mut self, cx: &mut Cx<'_>, link: UcLinkId, status: u16) {
+        self.tally.answers += 1;
+        self.links[link.index()].last_tx = cx.now.mono;
+        cx.act(Action::Answer { link, status });
     }
-    pub(crate) fn count(&self, _counters: &mut Counters) {}
-    pub(crate) fn fingerprint(&self, _fp: &mut Fp) {}
+}
+
+const fn key(timer: UcTimer) -> TimerKey {
+    TimerKey::Uc(timer)
 }

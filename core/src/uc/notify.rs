@@ -1,0 +1,163 @@
+//! NOTIFY and BENOTIFY: the hot path, and lists (`spec/ms-pres.md` 1.5, 4.4-4.8).
+//!
+//! A single document for a known user in a live dialog costs: parse eight digits, compare three strings, look up the URI, one answer, one fact. No allocation, no
+//! deadline.
+use super::convert::update_of;
+use super::dialog::{Order, id_in};
+use super::table::Place;
+use super::UcSide;
+use crate::cx::Cx;
+use crate::fact::Fact;
+use crate::id::{DialogId, UcLinkId};
+use crate::note::Note;
+use crate::uc_event::{Body, CategoryDoc, ListDoc, Notify, ResourceState, SubState, TerminationReason};
+use alloc::format;
+use alloc::vec::Vec;
+
+impl UcSide {
+    pub(super) fn on_notify(&mut self, cx: &mut Cx<'_>, link: UcLinkId, n: &Notify<'_>) {
+        self.tally.notifies += 1;
+        if n.event == "registration-notify" {
+            return self.on_registration_event(cx, link, n);
+        }
+        let found = id_in(n.call_id).and_then(|id| Some((id, self.dialogs.get_mut(&id)?))).filter(|(_, d)| d.owns(n.call_id, n.to_tag, n.from_tag));
+        let Some((id, dialog)) = found else {
+            return self.answer_notify(cx, link, n, 481);
+        };
+        if n.require_unsupported.is_some() {
+            return self.answer_notify(cx, link, n, 420);
+        }
+        if n.event != "presence" {
+            return self.answer_notify(cx, link, n, 489);
+        }
+        if dialog.remote_tag.is_empty() {
+            dialog.remote_tag = n.from_tag.into();
+        }
+        match dialog.order(n.cseq) {
+            Order::Next => {}
+            Order::Again => return self.answer_notify(cx, link, n, 200),
+            Order::Old => return self.answer_notify(cx, link, n, 500),
+        }
+        let granted_until = dialog.granted_until;
+        let live = dialog.live;
+        let status = match n.body {
+            Body::Fault(_) => 400,
+            Body::Unsupported(_) => 415,
+            _ => 200,
+        };
+        self.answer_notify(cx, link, n, status);
+        self.take_body(cx, id, &n.body, false);
+        match n.body {
+            Body::Categories(_) | Body::None => {}
+            Body::List(_) => self.settle_dialog(cx, id),
+            _ => self.note_body(cx, link, &n.body),
+        }
+        match (n.state, n.expires_s) {
+            (SubState::Terminated, _) | (SubState::Active, Some(0)) => self.on_terminated(cx, id, n.reason, n.retry_after_s),
+            // The notifier may shorten a subscription at any time (RFC 6665 §4.2.2).
+            (SubState::Active, Some(s)) if live && cx.now.mono + (u64::from(s) * 1000 + 1000) < granted_until => self.schedule_refresh(cx, id, s),
+            _ => {}
+        }
+        if !matches!(n.body, Body::Categories(_)) {
+            self.pump(cx, link);
+        }
+    }
+
+    /// Answers a NOTIFY; a BENOTIFY never is.
+    pub(super) fn answer_notify(&mut self, cx: &mut Cx<'_>, link: UcLinkId, n: &Notify<'_>, status: u16) {
+        if !n.best_effort {
+            self.answer(cx, link, status);
+        }
+    }
+
+    /// Processes a body; `false` when it said nothing about users. `replace`: documents replace what was known, whatever their `publishTime`.
+    pub(super) fn take_body(&mut self, cx: &mut Cx<'_>, id: DialogId, body: &Body<'_>, replace: bool) -> bool {
+        match body {
+            Body::Categories(doc) => self.take_document(cx, id, doc, replace),
+            Body::List(list) => self.take_list(cx, id, list, replace),
+            Body::None | Body::Registration(_) | Body::Unsupported(_) | Body::Fault(_) => return false,
+        }
+        true
+    }
+
+    fn take_document(&mut self, cx: &mut Cx<'_>, id: DialogId, doc: &CategoryDoc<'_>, replace: bool) {
+        let known = cx.directory.user_by_uri(&doc.uri).and_then(|user| Some((user, self.table.get_mut(user).filter(|s| s.is_in(id))?)));
+        let Some((user, slot)) = known else {
+            self.tally.unknown_users += 1;
+            return;
+        };
+        let first = replace || !slot.heard;
+        slot.heard = true;
+        if slot.place == Place::Pending {
+            slot.place = Place::Live;
+        }
+        cx.fact(Fact::Presence { user, update: update_of(doc, first, cx.config.limits.note_bytes_max) });
+    }
+
+    fn take_list(&mut self, cx: &mut Cx<'_>, id: DialogId, list: &ListDoc<'_>, replace: bool) {
+        for doc in &list.docs {
+            self.take_document(cx, id, doc, replace);
+        }
+        let mut lost = Vec::new();
+        for resource in &list.resources {
+            let Some(user) = cx.directory.user_by_uri(&resource.uri) else {
+                self.tally.unknown_users += 1;
+                continue;
+            };
+            let Some(slot) = self.table.get_mut(user).filter(|s| s.is_in(id)) else { continue };
+            let covered = slot.counts_as_covered();
+            match &resource.state {
+                ResourceState::Active => {
+                    if slot.place == Place::Pending {
+                        slot.place = Place::Live;
+                    }
+                    continue;
+                }
+                ResourceState::Pending => {
+                    slot.place = Place::Pending;
+                    slot.heard = false;
+                }
+                ResourceState::Resubscribe { pool } => self.reroute(user, pool.as_deref()),
+                ResourceState::Terminated(reason) => {
+                    let delay = self.resource_delay(cx, *reason, self.table.get(user).map_or(0, |s| s.tries));
+                    cx.note(Note::ResourceLost { user, reason: *reason });
+                    // Reports the loss itself.
+                    self.postpone(cx, id, &[user], delay);
+                    continue;
+                }
+            }
+            if covered {
+                lost.push(user);
+            }
+        }
+        self.report_lost(cx, lost);
+    }
+
+    /// When a single resource is tried again (`spec/ms-pres.md` 4.4).
+    fn resource_delay(&self, cx: &mut Cx<'_>, reason: TerminationReason, tries: u8) -> u64 {
+        let timers = &cx.config.uc.timers;
+        match reason {
+            TerminationReason::Rejected | TerminationReason::NoResource => timers.resource_retry_ms,
+            TerminationReason::Deactivated if tries == 0 => 0,
+            _ => {
+                let pause = super::link::doubled(timers.retry_ms, u32::from(tries), timers.retry_max_ms);
+                cx.entropy.jitter(pause, timers.jitter_percent)
+            }
+        }
+    }
+
+    /// Counts and reports what could not be read in a body.
+    pub(super) fn note_body(&mut self, cx: &mut Cx<'_>, link: UcLinkId, body: &Body<'_>) {
+        let fault = match body {
+            Body::Fault(fault) => format!("a body could not be read: {fault}"),
+            Body::Unsupported(kind) => format!("a body of type {kind:.100} is not read by this version"),
+            Body::List(list) if !list.faults.is_empty() => {
+                let (part, fault) = &list.faults[0];
+                format!("{} parts of a list could not be read, first {part:.100}: {fault}", list.faults.len())
+            }
+            _ => return,
+        };
+        self.tally.malformed += 1;
+        cx.note(Note::UcMalformed { link, fault: fault.into_boxed_str() });
+    }
+}

@@ -1,0 +1,265 @@
+//! What goes out next, and when: the one place where the pace of a connection is kept (`decisions.md` 12).
+use super::dialog::{Dialog, Target};
+use super::request::{Job, subscribe};
+use super::table::Place;
+use super::transact::Ask;
+use super::watcher::Phase;
+use super::link::State;
+use super::{UcSide, UcTimer, key};
+use crate::cx::Cx;
+use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Users in one request when the pace sets no limit: bounds a message, not a deployment.
+const BATCH_CEILING: usize = 10_000;
+
+/// A request that is due.
+enum Work {
+    Register(WatcherId),
+    Deregister(WatcherId),
+    /// Refresh it, or take users out.
+    Dialog(DialogId),
+    End(DialogId),
+    /// The next batch of the home lane.
+    Home(WatcherId),
+    /// The next batch of the lane to this pool.
+    Pool(WatcherId, Box<str>),
+    Single(WatcherId),
+}
+
+impl UcSide {
+    /// Sends what is due on a link, as far as its pace allows.
+    pub(super) fn pump(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
+        loop {
+            let pace = &cx.config.uc.pace;
+            let Some(link) = self.links.get(id.index()).filter(|l| l.state.peer().is_some()) else { return };
+            if pace.outstanding_max > 0 && link.txns.len() >= pace.outstanding_max as usize {
+                return;
+            }
+            let Some(work) = self.next_work(cx, id) else {
+                return self.after_work(cx, id);
+            };
+            let now = cx.now.mono;
+            let link = &mut self.links[id.index()];
+            if now < link.next_send {
+                let at = link.next_send;
+                return cx.set(key(UcTimer::Pace(id)), at);
+            }
+            if pace.requests_per_s > 0 {
+                link.next_send = now + 1000u64.div_ceil(u64::from(pace.requests_per_s));
+            }
+            self.perform(cx, work);
+        }
+    }
+
+    fn next_work(&mut self, cx: &Cx<'_>, id: UcLinkId) -> Option<Work> {
+        let link = &self.links[id.index()];
+        if matches!(link.state, State::Draining(_)) {
+            return self.next_goodbye(id);
+        }
+        let (first, end, turn) = (link.watchers.0, link.watchers.1, link.turn);
+        let work = (turn..end).chain(first..turn).find_map(|w| self.work_of(cx, WatcherId(w)).map(|work| (w, work)));
+        let (w, work) = work?;
+        self.links[id.index()].turn = if w + 1 < end { w + 1 } else { first };
+        Some(work)
+    }
+
+    fn work_of(&mut self, cx: &Cx<'_>, id: WatcherId) -> Option<Work> {
+        let watcher = &mut self.watchers[id.index()];
+        if watcher.reg.phase == Phase::Due {
+            return Some(Work::Register(id));
+        }
+        if !watcher.reg.stands {
+            return None;
+        }
+        while let Some(dialog) = watcher.due.front().copied() {
+            if self.dialogs.get(&dialog).is_some_and(|d| d.wants()) {
+                return Some(Work::Dialog(dialog));
+            }
+            watcher.due.pop_front();
+        }
+        if watcher.hold_until.is_some_and(|until| until > cx.now.mono) {
+            return None;
+        }
+        if self.lane_ready(id, None) {
+            return Some(Work::Home(id));
+        }
+        let pool = self.watchers[id.index()].pools.keys().find(|pool| self.lane_peek(id, pool)).cloned();
+        if let Some(pool) = pool.filter(|pool| self.lane_ready(id, Some(pool))) {
+            return Some(Work::Pool(id, pool));
+        }
+        let watcher = &mut self.watchers[id.index()];
+        while let Some(user) = watcher.singles.front() {
+            if self.table.get(*user).is_some_and(|s| s.place == Place::Waiting && s.watcher == id) {
+                return Some(Work::Single(id));
+            }
+            watcher.singles.pop_front();
+        }
+        None
+    }
+
+    /// Whether a pool's lane has entries and its dialog is free; entries may still turn out to be out of date.
+    fn lane_peek(&self, id: WatcherId, pool: &str) -> bool {
+        let lane = &self.watchers[id.index()].pools[pool];
+        (!lane.queue.is_empty() || !lane.isolate.is_empty()) && lane.dialog.is_none_or(|d| self.dialog_is_free(d))
+    }
+
+    fn dialog_is_free(&self, id: DialogId) -> bool {
+        self.dialogs.get(&id).is_none_or(|d| d.live && !d.busy)
+    }
+
+    /// Drops entries that are out of date and tells whether a batch can go out.
+    fn lane_ready(&mut self, id: WatcherId, pool: Option<&str>) -> bool {
+        let watcher = &mut self.watchers[id.index()];
+        let lane = match pool {
+            None => &mut watcher.home,
+            Some(pool) => match watcher.pools.get_mut(pool) {
+                Some(lane) => lane,
+                None => return false,
+            },
+        };
+        let waits = |user: &UserId| self.table.get(*user).is_some_and(|s| s.place == Place::Waiting && s.watcher == id);
+        while lane.isolate.front().is_some_and(|part| !part.iter().any(waits)) {
+            lane.isolate.pop_front();
+        }
+        while lane.queue.front().is_some_and(|user| !waits(user)) {
+            lane.queue.pop_front();
+        }
+        let busy = lane.dialog.is_some_and(|d| self.dialogs.get(&d).is_some_and(|d| !d.live || d.busy));
+        !busy && !(lane.isolate.is_empty() && lane.queue.is_empty())
+    }
+
+    fn perform(&mut self, cx: &mut Cx<'_>, work: Work) {
+        match work {
+            Work::Register(watcher) => self.send_register(cx, watcher),
+            Work::Deregister(watcher) => self.send_deregister(cx, watcher),
+            Work::Dialog(dialog) => self.send_due(cx, dialog),
+            Work::End(dialog) => self.send_in_dialog(cx, dialog, Job::End, Ask::End(dialog)),
+            Work::Home(watcher) => self.send_batch(cx, watcher, None),
+            Work::Pool(watcher, pool) => self.send_batch(cx, watcher, Some(pool)),
+            Work::Single(watcher) => self.send_single(cx, watcher),
+        }
+    }
+
+    /// The next batch of a lane: a part to isolate, else as many as the pace allows.
+    fn send_batch(&mut self, cx: &mut Cx<'_>, id: WatcherId, pool: Option<Box<str>>) {
+        let max = batch_max(cx);
+        let watcher = &mut self.watchers[id.index()];
+        let lane = match &pool {
+            None => &mut watcher.home,
+            Some(pool) => watcher.pools.entry(pool.clone()).or_default(),
+        };
+        let part = lane.isolate.pop_front();
+        let mut users: Vec<UserId> = Vec::with_capacity(lane.queue.len().min(max));
+        let table = &mut self.table;
+        // Asked at once, so that a user that is queued twice is sent once.
+        let mut take = |user: UserId| {
+            let fits = table.get_mut(user).filter(|s| s.place == Place::Waiting && s.watcher == id);
+            if let Some(slot) = fits {
+                slot.place = Place::Asked;
+                users.push(user);
+            }
+        };
+        match part {
+            Some(part) => part.iter().for_each(|user| take(*user)),
+            None => {
+                let mut left = max;
+                while left > 0 && let Some(user) = lane.queue.pop_front() {
+                    take(user);
+                    left -= 1;
+                }
+            }
+        }
+        if lane.queue.is_empty() {
+            lane.queue.shrink_to_fit();
+        }
+        if users.is_empty() {
+            return;
+        }
+        let known = lane.dialog.filter(|d| self.dialogs.contains_key(d));
+        let dialog = known.unwrap_or_else(|| self.open_dialog(cx, id, pool.map_or(Target::Home, Target::Pool)));
+        self.add(cx, dialog, users.into_boxed_slice());
+    }
+
+    fn send_single(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
+        let Some(user) = self.watchers[id.index()].singles.pop_front() else { return };
+        let uri = cx.directory.uri(user).into();
+        let dialog = self.open_dialog(cx, id, Target::Single { user, uri });
+        self.add(cx, dialog, Box::new([user]));
+    }
+
+    fn open_dialog(&mut self, cx: &mut Cx<'_>, watcher: WatcherId, target: Target) -> DialogId {
+        let id = DialogId(self.next_dialog);
+        self.next_dialog += 1;
+        let it = &mut self.watchers[watcher.index()];
+        match &target {
+            Target::Home => it.home.dialog = Some(id),
+            Target::Pool(pool) => it.pools.entry(pool.clone()).or_default().dialog = Some(id),
+            Target::Single { .. } => {}
+        }
+        let ip = self.links[it.link.index()].local.ip();
+        self.dialogs.insert(id, Box::new(Dialog::new(id, watcher, target, ip, cx.now.mono, cx.entropy)));
+        id
+    }
+
+    fn add(&mut self, cx: &mut Cx<'_>, dialog: DialogId, users: Box<[UserId]>) {
+        for user in &users {
+            let slot = self.table.at(*user);
+            slot.place = Place::Asked;
+            slot.dialog = dialog;
+        }
+        self.tally.subscriptions += 1;
+        self.send_in_dialog(cx, dialog, Job::Add(users.clone()), Ask::Subscribe(dialog, users));
+    }
+
+    /// A refresh or an un-subscription that became due.
+    fn send_due(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        let max = batch_max(cx);
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        self.watchers[dialog.watcher.index()].due.pop_front();
+        if dialog.refresh_due {
+            dialog.refresh_due = false;
+            return self.send_in_dialog(cx, id, Job::Refresh, Ask::Refresh(id));
+        }
+        let uris: Box<[Box<str>]> = dialog.leaving.drain(..dialog.leaving.len().min(max)).collect();
+        self.send_in_dialog(cx, id, Job::Leave(uris), Ask::Leave(id));
+    }
+
+    pub(super) fn send_in_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId, job: Job, ask: Ask) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let watcher = &self.watchers[dialog.watcher.index()];
+        let link = watcher.link;
+        dialog.busy = true;
+        let msg = subscribe(&cx.config.uc, dialog.watcher, watcher, dialog, self.links[link.index()].local, job);
+        self.send(cx, link, ask, msg);
+    }
+
+    /// Puts a dialog in line for a refresh or an un-subscription.
+    pub(super) fn mark_due(&mut self, id: DialogId) {
+        if let Some(dialog) = self.dialogs.get(&id).filter(|d| d.wants()) {
+            self.watchers[dialog.watcher.index()].due.push_back(id);
+        }
+    }
+
+    /// Work for a link that says good-bye: dialogs first, then registrations.
+    fn next_goodbye(&self, id: UcLinkId) -> Option<Work> {
+        let link = &self.links[id.index()];
+        let dialog = self.dialogs.iter().find(|(_, d)| link.watchers().any(|w| w == d.watcher) && d.live && !d.busy);
+        if let Some((dialog, _)) = dialog {
+            return Some(Work::End(*dialog));
+        }
+        if self.dialogs.values().any(|d| d.live && link.watchers().any(|w| w == d.watcher)) {
+            return None;
+        }
+        link.watchers().find(|w| self.watchers[w.index()].reg.phase == Phase::Due).map(Work::Deregister)
+    }
+}
+
+/// Users in one request.
+fn batch_max(cx: &Cx<'_>) -> usize {
+    match cx.config.uc.pace.batch_max as usize {
+        0 => BATCH_CEILING,
+        max => max.min(BATCH_CEILING),
+    }
+}

@@ -1,0 +1,531 @@
+//! Answers to SUBSCRIBE, refresh and expiry, ends of dialogs and what follows (`spec/ms-pres.md` 4.3, 4.7).
+use super::dialog::Target;
+use super::link::doubled;
+use super::register::refusal_delay;
+use super::table::{Aim, NO_DIALOG, Place};
+use super::{UcSide, UcTimer, key};
+use crate::cx::Cx;
+use crate::fact::Fact;
+use crate::id::{DialogId, UserId, WatcherId};
+use crate::note::Note;
+use crate::uc_event::{Body, Response, SubState, TerminationReason};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// What a 2xx without Expires grants: it must have one (RFC 6665 §3.1.1), so be careful.
+const EXPIRES_DEFAULT_S: u32 = 3600;
+
+const fn is_success(status: u16) -> bool {
+    200 <= status && status < 300
+}
+
+/// The peer no longer knows the dialog (RFC 6665 §4.1.2.2; 430 of MS-SIPRE, whose recovery we do not do, `spec/ms-pres.md` 1.10).
+const fn dialog_is_gone(status: u16) -> bool {
+    matches!(status, 430 | 481)
+}
+
+impl UcSide {
+    /// The answer to a SUBSCRIBE that created the dialog or added users.
+    pub(super) fn on_subscribe_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.busy = false;
+        if is_success(r.status) {
+            self.on_subscribed(cx, id, users, r);
+        } else {
+            self.on_subscribe_refused(cx, id, users, r);
+        }
+        self.mark_due(id);
+    }
+
+    fn on_subscribed(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let watcher = dialog.watcher;
+        dialog.absorb(r);
+        self.watchers[watcher.index()].refusals = 0;
+        let Some(expires_s) = self.granted(cx, id, r) else { return };
+        cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
+        let place = if r.state == SubState::Pending { Place::Pending } else { Place::Live };
+        for user in users {
+            if let Some(slot) = self.table.get_mut(*user).filter(|s| s.dialog == id && s.place == Place::Asked) {
+                slot.place = place;
+            }
+        }
+        if self.piggyback(cx, id, r, false) {
+            self.settle_unheard(cx, id, users);
+        } else if let Some(dialog) = self.dialogs.get_mut(&id) {
+            dialog.unheard += users.len() as u32;
+        }
+        self.answer_body_faults(cx, id, r);
+    }
+
+    /// Takes the granted time from a 2xx; `None` when it ends the subscription.
+    fn granted(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) -> Option<u32> {
+        let expires_s = r.expires_s.or(r.state_expires_s).unwrap_or(EXPIRES_DEFAULT_S);
+        if r.state == SubState::Terminated || expires_s == 0 {
+            self.on_terminated(cx, id, TerminationReason::None, None);
+            return None;
+        }
+        self.dialogs.get_mut(&id)?.refreshed = cx.now.mono;
+        self.schedule_refresh(cx, id, expires_s);
+        Some(expires_s)
+    }
+
+    /// Processes the body of a 2xx; `false` when it said nothing about users.
+    fn piggyback(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>, refresh: bool) -> bool {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return false };
+        // A notification with a higher number came first: what the body says may be older (`spec/ms-pres.md` 4.3).
+        let overtaken = match (r.piggyback_cseq, dialog.remote_cseq) {
+            (Some(body), Some(last)) => last >= body,
+            _ => false,
+        };
+        if let (Some(body), false) = (r.piggyback_cseq, overtaken) {
+            dialog.remote_cseq = Some(body);
+        }
+        self.take_body(cx, id, &r.body, refresh && !overtaken)
+    }
+
+    fn answer_body_faults(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
+        if let Some(link) = self.dialogs.get(&id).map(|d| self.watchers[d.watcher.index()].link) {
+            self.note_body(cx, link, &r.body);
+        }
+    }
+
+    /// Users of a list notification that it did not mention: the server has nothing new about them.
+    fn settle_unheard(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId]) {
+        let mut regained = Vec::new();
+        for user in users {
+            if let Some(slot) = self.table.get_mut(*user)
+                && slot.dialog == id
+                && slot.place == Place::Live
+                && !slot.heard
+                && !slot.told
+            {
+                slot.told = true;
+                regained.push(*user);
+            }
+        }
+        if !regained.is_empty() {
+            cx.fact(Fact::CoverageRegained { users: regained.into_boxed_slice() });
+        }
+    }
+
+    /// The same for everybody in the dialog, if somebody is still unsettled.
+    pub(super) fn settle_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        let Some(dialog) = self.dialogs.get_mut(&id).filter(|d| d.unheard > 0) else { return };
+        dialog.unheard = 0;
+        let users = self.users_of(id);
+        self.settle_unheard(cx, id, &users);
+    }
+
+    fn on_subscribe_refused(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
+        let Some(dialog) = self.dialogs.get(&id) else { return };
+        let (watcher, live) = (dialog.watcher, dialog.live);
+        let single = matches!(dialog.target, Target::Single { .. });
+        if dialog_is_gone(r.status) {
+            return self.end_dialog_soon(cx, id);
+        }
+        self.note_refusal(cx, watcher, "SUBSCRIBE", r);
+        if single || (r.status == 400 && users.len() == 1) {
+            self.deny(cx, id, users, r);
+        } else if r.status == 400 {
+            self.isolate(cx, id, users);
+        } else if self.longer(watcher, r) {
+            self.requeue(cx, id, users);
+        } else {
+            let it = &mut self.watchers[watcher.index()];
+            let delay = refusal_delay(cx, r, it.refusals);
+            it.refusals = it.refusals.saturating_add(1);
+            if matches!(dialog_target(self, id), Some(Target::Pool(_))) {
+                self.postpone(cx, id, users, delay);
+            } else {
+                self.requeue(cx, id, users);
+                self.hold(cx, watcher, delay);
+            }
+        }
+        if !live {
+            self.end_dialog(cx, id, 0);
+        }
+    }
+
+    /// 423: asks for the longer time from now on; `false` when that was asked for already.
+    fn longer(&mut self, watcher: WatcherId, r: &Response<'_>) -> bool {
+        let it = &mut self.watchers[watcher.index()];
+        match (r.status, r.min_expires_s) {
+            (423, Some(min)) if it.expires_s.is_none_or(|asked| asked < min) => {
+                it.expires_s = Some(min);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A user that nobody but an administrator can make watchable, or whose server is busy.
+    fn deny(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
+        for user in users {
+            let tries = self.table.at(*user).tries;
+            let delay = match r.status {
+                408 | 480 | 500..=599 => refusal_delay(cx, r, tries),
+                _ => cx.config.uc.timers.resource_retry_ms,
+            };
+            let reason = match r.status {
+                403 | 603 => TerminationReason::Rejected,
+                404 | 604 => TerminationReason::NoResource,
+                _ => TerminationReason::Other,
+            };
+            cx.note(Note::ResourceLost { user: *user, reason });
+            self.postpone(cx, id, &[*user], delay);
+        }
+    }
+
+    /// Takes users out of a dialog and tries them again after a while.
+    pub(super) fn postpone(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], delay: u64) {
+        let mut lost = Vec::new();
+        for user in users {
+            let Some(slot) = self.table.get_mut(*user).filter(|s| s.dialog == id && id != NO_DIALOG) else { continue };
+            if slot.counts_as_covered() {
+                lost.push(*user);
+            }
+            slot.leave(Place::Denied);
+            slot.tries = slot.tries.saturating_add(1);
+            self.retries.insert((cx.now.mono + delay, *user));
+        }
+        self.arm_retry(cx);
+        self.report_lost(cx, lost);
+    }
+
+    fn arm_retry(&self, cx: &mut Cx<'_>) {
+        match self.retries.first() {
+            Some((at, _)) => cx.set(key(UcTimer::Retry), *at),
+            None => cx.clear(key(UcTimer::Retry)),
+        }
+    }
+
+    pub(super) fn on_retry_timer(&mut self, cx: &mut Cx<'_>) {
+        while let Some((at, user)) = self.retries.first().copied()
+            && at <= cx.now.mono
+        {
+            self.retries.pop_first();
+            if let Some(slot) = self.table.get_mut(user).filter(|s| s.place == Place::Denied) {
+                slot.leave(Place::Waiting);
+                self.watchers[slot.watcher.index()].home.queue.push_back(user);
+            }
+        }
+        self.arm_retry(cx);
+        self.pump_all(cx);
+    }
+
+    pub(super) fn pump_all(&mut self, cx: &mut Cx<'_>) {
+        for link in 0..self.links.len() {
+            self.pump(cx, crate::id::UcLinkId(link as u16));
+        }
+    }
+
+    /// 400 on a batch: halves find the URI the server does not like (`spec/ms-pres.md` 8, row 27).
+    fn isolate(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId]) {
+        let still: Vec<UserId> = users.iter().copied().filter(|u| self.table.get(*u).is_some_and(|s| s.dialog == id)).collect();
+        let mut lost = Vec::new();
+        self.set_waiting(id, &still, &mut lost);
+        let (front, back) = still.split_at(still.len() / 2);
+        if let Some(lane) = self.lane_of(id) {
+            for half in [back, front] {
+                if !half.is_empty() {
+                    lane.isolate.push_front(half.into());
+                }
+            }
+        }
+        self.report_lost(cx, lost);
+    }
+
+    /// Puts users back to the front of their lane.
+    fn requeue(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId]) {
+        let mut lost = Vec::new();
+        self.set_waiting(id, users, &mut lost);
+        if let Some(lane) = self.lane_of(id) {
+            for user in users.iter().rev() {
+                lane.queue.push_front(*user);
+            }
+        }
+        self.report_lost(cx, lost);
+    }
+
+    fn set_waiting(&mut self, id: DialogId, users: &[UserId], lost: &mut Vec<UserId>) {
+        for user in users {
+            if let Some(slot) = self.table.get_mut(*user).filter(|s| s.is_in(id)) {
+                if slot.counts_as_covered() {
+                    lost.push(*user);
+                }
+                let aim = slot.aim;
+                slot.leave(Place::Waiting);
+                slot.aim = aim;
+            }
+        }
+    }
+
+    fn lane_of(&mut self, id: DialogId) -> Option<&mut super::watcher::Lane> {
+        let dialog = self.dialogs.get(&id)?;
+        let watcher = &mut self.watchers[dialog.watcher.index()];
+        match &dialog.target {
+            Target::Home => Some(&mut watcher.home),
+            Target::Pool(pool) => watcher.pools.get_mut(pool),
+            Target::Single { .. } => None,
+        }
+    }
+
+    /// The answer to a refresh.
+    pub(super) fn on_refresh_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.busy = false;
+        let watcher = dialog.watcher;
+        if is_success(r.status) {
+            dialog.absorb(r);
+            if self.granted(cx, id, r).is_none() {
+                return;
+            }
+            self.settle_tries(id);
+            // Whoever is not in the answer stands as before.
+            self.piggyback(cx, id, r, true);
+            self.settle_dialog(cx, id);
+            self.answer_body_faults(cx, id, r);
+        } else if dialog_is_gone(r.status) {
+            return self.end_dialog_soon(cx, id);
+        } else if self.longer(watcher, r) {
+            if let Some(dialog) = self.dialogs.get_mut(&id) {
+                dialog.refresh_due = true;
+            }
+        } else {
+            self.note_refusal(cx, watcher, "SUBSCRIBE", r);
+            let delay = refusal_delay(cx, r, 0).max(1000);
+            if let Some(dialog) = self.dialogs.get(&id) {
+                cx.set(key(UcTimer::Refresh(id)), (cx.now.mono + delay).min(dialog.expires_at));
+            }
+        }
+        self.mark_due(id);
+    }
+
+    /// A subscription that lived to its refresh has proved itself.
+    fn settle_tries(&mut self, id: DialogId) {
+        for user in self.users_of(id) {
+            self.table.at(user).tries = 0;
+        }
+    }
+
+    /// The answer to an un-subscription.
+    pub(super) fn on_leave_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.busy = false;
+        if dialog_is_gone(r.status) {
+            return self.end_dialog_soon(cx, id);
+        }
+        if is_success(r.status) {
+            if r.state == SubState::Terminated {
+                return self.on_terminated(cx, id, TerminationReason::None, None);
+            }
+            if !matches!(r.body, Body::None) {
+                self.piggyback(cx, id, r, false);
+            }
+        }
+        self.mark_due(id);
+    }
+
+    /// Sets the refresh timer: `refresh_lead_ms` before the end, or at half time, a little early at random, never more often than `refresh_min_ms`.
+    pub(super) fn schedule_refresh(&mut self, cx: &mut Cx<'_>, id: DialogId, expires_s: u32) {
+        let timers = &cx.config.uc.timers;
+        let now = cx.now.mono;
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let granted = u64::from(expires_s) * 1000;
+        let lead = if granted > 2 * timers.refresh_lead_ms { timers.refresh_lead_ms } else { granted / 2 };
+        let early = cx.entropy.below(lead * timers.jitter_percent / 100 + 1);
+        let at = (now + (granted - lead).saturating_sub(early)).max(dialog.refreshed + timers.refresh_min_ms);
+        dialog.granted_until = now + granted;
+        dialog.expires_at = dialog.granted_until.max(at + timers.transaction_timeout_ms);
+        cx.set(key(UcTimer::Refresh(id)), at);
+    }
+
+    pub(super) fn on_refresh_timer(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if cx.now.mono >= dialog.expires_at {
+            return self.end_dialog_soon(cx, id);
+        }
+        dialog.refresh_due = true;
+        let link = self.watchers[dialog.watcher.index()].link;
+        cx.set(key(UcTimer::Refresh(id)), dialog.expires_at);
+        self.mark_due(id);
+        self.pump(cx, link);
+    }
+
+    /// NOTIFY `terminated`, or an answer that ends the subscription.
+    pub(super) fn on_terminated(&mut self, cx: &mut Cx<'_>, id: DialogId, reason: TerminationReason, retry_after_s: Option<u32>) {
+        let timers = &cx.config.uc.timers;
+        let Some(dialog) = self.dialogs.get(&id) else { return };
+        let single = matches!(dialog.target, Target::Single { .. });
+        let asked = retry_after_s.map(|s| (u64::from(s) * 1000).min(timers.retry_after_max_ms));
+        let delay = match reason {
+            TerminationReason::Probation => asked.unwrap_or(timers.retry_ms),
+            TerminationReason::Rejected | TerminationReason::NoResource if single => timers.resource_retry_ms,
+            TerminationReason::Giveup | TerminationReason::Rejected | TerminationReason::NoResource => asked.unwrap_or(timers.denied_retry_ms),
+            _ => cx.entropy.below(timers.resubscribe_jitter_ms + 1),
+        };
+        let delay = delay.max(self.young_pause(cx, id));
+        self.end_dialog(cx, id, delay);
+    }
+
+    /// Subscribes anew at once, unless dialogs keep dying young.
+    fn end_dialog_soon(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        let delay = self.young_pause(cx, id);
+        self.end_dialog(cx, id, delay);
+    }
+
+    fn young_pause(&mut self, cx: &Cx<'_>, id: DialogId) -> u64 {
+        let timers = &cx.config.uc.timers;
+        let Some(dialog) = self.dialogs.get(&id) else { return 0 };
+        let watcher = &mut self.watchers[dialog.watcher.index()];
+        if cx.now.mono.since(dialog.born) >= timers.refresh_min_ms {
+            watcher.quick_ends = 0;
+        } else {
+            watcher.quick_ends = watcher.quick_ends.saturating_add(1);
+        }
+        match watcher.quick_ends {
+            0 | 1 => 0,
+            n => doubled(timers.backoff_min_ms, u32::from(n) - 2, timers.retry_max_ms),
+        }
+    }
+
+    /// Forgets a dialog; its users are subscribed again after `delay` milliseconds.
+    pub(super) fn end_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId, delay: u64) {
+        let Some(dialog) = self.dialogs.get(&id) else { return };
+        let (watcher, home) = (dialog.watcher, dialog.target == Target::Home);
+        let users = self.users_of(id);
+        self.remove_dialog(cx, id);
+        if !home && delay > 0 {
+            return self.postpone(cx, id, &users, delay);
+        }
+        let mut lost = Vec::new();
+        for user in &users {
+            let slot = self.table.at(*user);
+            if slot.counts_as_covered() {
+                lost.push(*user);
+            }
+            slot.leave(Place::Waiting);
+            self.watchers[watcher.index()].home.queue.push_back(*user);
+        }
+        self.report_lost(cx, lost);
+        if delay > 0 {
+            self.hold(cx, watcher, delay);
+        }
+        let link = self.watchers[watcher.index()].link;
+        self.pump(cx, link);
+    }
+
+    pub(super) fn remove_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        cx.clear(key(UcTimer::Refresh(id)));
+        let Some(dialog) = self.dialogs.remove(&id) else { return };
+        let watcher = &mut self.watchers[dialog.watcher.index()];
+        match &dialog.target {
+            Target::Home => watcher.home.dialog = watcher.home.dialog.filter(|d| *d != id),
+            Target::Pool(pool) => {
+                if let Some(lane) = watcher.pools.get_mut(pool) {
+                    lane.dialog = lane.dialog.filter(|d| *d != id);
+                }
+            }
+            Target::Single { .. } => {}
+        }
+    }
+
+    /// Everybody in a dialog.
+    pub(super) fn users_of(&self, id: DialogId) -> Vec<UserId> {
+        let Some(dialog) = self.dialogs.get(&id) else { return Vec::new() };
+        let is_in = |user: &UserId| self.table.get(*user).is_some_and(|s| s.is_in(id));
+        match dialog.target {
+            Target::Single { user, .. } => [user].into_iter().filter(is_in).collect(),
+            _ => self.watchers[dialog.watcher.index()].members.iter().copied().filter(is_in).collect(),
+        }
+    }
+
+    /// Puts all users of a watcher back into its home lane and forgets its dialogs.
+    pub(super) fn release_watcher(&mut self, cx: &mut Cx<'_>, id: WatcherId, lost: &mut Vec<UserId>) {
+        let watcher = &mut self.watchers[id.index()];
+        watcher.reset_lanes();
+        cx.clear(key(UcTimer::Hold(id)));
+        let mut queue = VecDeque::new();
+        for user in &watcher.members {
+            let slot = self.table.at(*user);
+            if slot.counts_as_covered() {
+                lost.push(*user);
+            }
+            if slot.place != Place::Denied {
+                slot.leave(Place::Waiting);
+                queue.push_back(*user);
+            }
+        }
+        watcher.home.queue = queue;
+        self.dialogs.retain(|dialog, it| {
+            if it.watcher == id {
+                cx.clear(key(UcTimer::Refresh(*dialog)));
+            }
+            it.watcher != id
+        });
+    }
+
+    pub(super) fn report_lost(&self, cx: &mut Cx<'_>, lost: Vec<UserId>) {
+        if !lost.is_empty() {
+            cx.fact(Fact::CoverageLost { users: lost.into_boxed_slice() });
+        }
+    }
+
+    /// No new subscription of this watcher for `delay` milliseconds.
+    pub(super) fn hold(&mut self, cx: &mut Cx<'_>, id: WatcherId, delay: u64) {
+        let watcher = &mut self.watchers[id.index()];
+        let until = cx.now.mono + delay;
+        if delay > 0 && watcher.hold_until.is_none_or(|old| old < until) {
+            watcher.hold_until = Some(until);
+            cx.set(key(UcTimer::Hold(id)), until);
+        }
+    }
+
+    pub(super) fn release_hold(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
+        self.watchers[id.index()].hold_until = None;
+        cx.clear(key(UcTimer::Hold(id)));
+    }
+
+    pub(super) fn on_hold_over(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
+        let Some(watcher) = self.watchers.get_mut(id.index()) else { return };
+        watcher.hold_until = None;
+        watcher.impaired = false;
+        let link = watcher.link;
+        self.pump(cx, link);
+    }
+
+    /// Sends a user where the server said: to another pool, or alone.
+    pub(super) fn reroute(&mut self, user: UserId, pool: Option<&str>) {
+        let Some(slot) = self.table.get_mut(user) else { return };
+        let watcher = slot.watcher;
+        slot.leave(Place::Waiting);
+        let it = &mut self.watchers[watcher.index()];
+        // Bounded: pools are named by peers.
+        match pool.filter(|name| name.len() <= POOL_NAME_MAX && (it.pools.len() < POOLS_MAX || it.pools.contains_key(&*pool_uri(name)))) {
+            Some(name) => {
+                slot.aim = Aim::Pool;
+                it.pools.entry(pool_uri(name)).or_default().queue.push_back(user);
+            }
+            None => {
+                slot.aim = Aim::Single;
+                it.singles.push_back(user);
+            }
+        }
+    }
+}
+
+/// Pools of one deployment that one watcher follows.
+const POOLS_MAX: usize = 64;
+/// Bytes.
+const POOL_NAME_MAX: usize = 512;
+
+/// Request-URI of a pool (`spec/ms-pres.md` 4.4).
+fn pool_uri(name: &str) -> Box<str> {
+    if name.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) { name.into() } else { alloc::format!("sip:{name}").into_boxed_str() }
+}
+
+fn dialog_target(side: &UcSide, id: DialogId) -> Option<&Target> {
+    side.dialogs.get(&id).map(|d| &d.target)
+}
