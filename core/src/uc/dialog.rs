@@ -18,10 +18,7 @@ pub(super) enum Target {
     /// The users of another pool, batched; the text is Request-URI and To.
     Pool(Box<str>),
     /// One user, by the URI it had when the dialog was made.
-    Single {
-        user: UserId,
-        uri: Box<str>,
-    },
+    Single { user: UserId, uri: Box<str> },
 }
 
 /// A dialog of ours.

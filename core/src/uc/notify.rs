@@ -2,10 +2,10 @@
 //!
 //! A single document for a known user in a live dialog costs: parse eight digits, compare three strings, look up the URI, one answer, one fact. No allocation, no
 //! deadline.
+use super::UcSide;
 use super::convert::update_of;
 use super::dialog::{Order, id_in};
 use super::table::Place;
-use super::UcSide;
 use crate::cx::Cx;
 use crate::fact::Fact;
 use crate::id::{DialogId, UcLinkId};

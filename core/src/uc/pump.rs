@@ -1,10 +1,10 @@
 //! What goes out next, and when: the one place where the pace of a connection is kept (`decisions.md` 12).
 use super::dialog::{Dialog, Target};
+use super::link::State;
 use super::request::{Job, subscribe};
 use super::table::Place;
 use super::transact::Ask;
 use super::watcher::Phase;
-use super::link::State;
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
@@ -165,7 +165,9 @@ impl UcSide {
             Some(part) => part.iter().for_each(|user| take(*user)),
             None => {
                 let mut left = max;
-                while left > 0 && let Some(user) = lane.queue.pop_front() {
+                while left > 0
+                    && let Some(user) = lane.queue.pop_front()
+                {
                     take(user);
                     left -= 1;
                 }

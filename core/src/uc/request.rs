@@ -98,8 +98,7 @@ pub(super) enum Job {
 pub(super) fn subscribe(config: &UcConfig, id: WatcherId, watcher: &WatcherSide, dialog: &mut Dialog, local: SocketAddr, job: Job) -> SipRequest {
     let single = matches!(dialog.target, Target::Single { .. });
     let with_body = matches!(job, Job::Add(_) | Job::Leave(_));
-    let mut headers: Headers =
-        vec![("User-Agent", Cow::Owned(config.user_agent.to_string())), ("Event", "presence".into()), ("Accept", ACCEPT.into())];
+    let mut headers: Headers = vec![("User-Agent", Cow::Owned(config.user_agent.to_string())), ("Event", "presence".into()), ("Accept", ACCEPT.into())];
     if config.benotify {
         headers.push(("Supported", "ms-benotify".into()));
         headers.push(("Proxy-Require", "ms-benotify".into()));

@@ -66,7 +66,15 @@ impl UcSide {
             link_fingerprint(link, fp);
         }
         for watcher in &self.watchers {
-            fp.debug(&(watcher.reg.phase, watcher.reg.stands, watcher.reg.expires_s, watcher.reg.refusals, watcher.refusals, watcher.quick_ends, watcher.expires_s));
+            fp.debug(&(
+                watcher.reg.phase,
+                watcher.reg.stands,
+                watcher.reg.expires_s,
+                watcher.reg.refusals,
+                watcher.refusals,
+                watcher.quick_ends,
+                watcher.expires_s,
+            ));
             fp.debug(&(&watcher.members, &watcher.singles, &watcher.home.queue, &watcher.home.isolate, watcher.impaired));
             for (pool, lane) in &watcher.pools {
                 fp.text(pool);
