@@ -2,14 +2,14 @@
 //!
 //! quick-xml's own `NsReader` doubles the cost of a document, so namespaces are resolved here, and only to the few this connector knows.
 //! Refused here: DOCTYPE, foreign entities, undeclared prefixes, duplicate attributes, depth beyond the limit, an end inside an element.
-//! Nothing is recursive. Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
+//! Nothing is recursive. Not looked for: `]]>` in text, and the two characters U+FFFE and U+FFFF when they stand as they are. Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
 use super::fault::{XmlFault, offset, quote};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use quick_xml::XmlVersion;
 use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::attributes::{AttrError, Attributes};
+use quick_xml::events::attributes::{AttrError, Attribute, Attributes};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -219,18 +219,11 @@ impl<'a> Doc<'a> {
         let mut prefixed = false;
         for attribute in Attributes::new(attributes, 0) {
             let attribute = attribute.map_err(|e| attribute_fault(&e, at))?;
-            if attribute.value.contains('<') {
-                return Err(XmlFault::NotWellFormed { at, what: "\"<\" in an attribute value" });
-            }
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok().filter(|value| value.chars().all(is_char));
-            let value = value.ok_or_else(|| XmlFault::Reference {
-                at,
-                name: quote(attribute.value.split_once('&').map_or("", |(_, name)| name.split(';').next().unwrap_or(""))),
-            })?;
+            self.check_value(&attribute.value, at)?;
             let (prefix, local) = split(attribute.key.0);
             match (prefix, local) {
-                ("", "xmlns") => self.bind("", &value, at)?,
-                ("xmlns", prefix) => self.bind(prefix, &value, at)?,
+                ("", "xmlns") => self.bind("", &attribute, at)?,
+                ("xmlns", prefix) => self.bind(prefix, &attribute, at)?,
                 ("", _) => {}
                 _ => prefixed = true,
             }
@@ -249,6 +242,21 @@ impl<'a> Doc<'a> {
         Ok(Element { ns, local, attributes, at })
     }
 
+    /// Checks what quick-xml leaves alone until a value is asked for.
+    fn check_value(&self, value: &str, at: u32) -> Result<(), XmlFault> {
+        if memchr::memchr2(b'&', b'<', value.as_bytes()).is_none() {
+            return Ok(());
+        }
+        if value.contains('<') {
+            return Err(XmlFault::NotWellFormed { at, what: "\"<\" in an attribute value" });
+        }
+        for reference in value.split('&').skip(1) {
+            let (name, _) = reference.split_once(';').ok_or(XmlFault::NotWellFormed { at, what: "\"&\" without \";\"" })?;
+            self.reference(name)?;
+        }
+        Ok(())
+    }
+
     fn leave(&mut self) -> Node<'a> {
         while self.bindings.last().is_some_and(|binding| binding.depth == self.depth) {
             self.bindings.pop();
@@ -257,14 +265,15 @@ impl<'a> Doc<'a> {
         Node::End
     }
 
-    fn bind(&mut self, prefix: &'a str, uri: &str, at: u32) -> Result<(), XmlFault> {
+    fn bind(&mut self, prefix: &'a str, declaration: &Attribute<'a>, at: u32) -> Result<(), XmlFault> {
+        let uri = declaration.normalized_value(XmlVersion::Implicit1_0).unwrap_or_default();
         if self.bindings.len() == BINDINGS_MAX {
             return Err(XmlFault::TooManyNamespaces { at, limit: offset(BINDINGS_MAX) });
         }
         if uri.is_empty() && !prefix.is_empty() {
             return Err(XmlFault::NotWellFormed { at, what: "a prefix bound to nothing" });
         }
-        self.bindings.push(Binding { depth: self.depth, prefix, ns: Ns::of(uri) });
+        self.bindings.push(Binding { depth: self.depth, prefix, ns: Ns::of(&uri) });
         Ok(())
     }
 
@@ -287,7 +296,7 @@ impl<'a> Doc<'a> {
             _ => {
                 let digits = name.strip_prefix('#');
                 let code = digits.and_then(|digits| match digits.strip_prefix('x') {
-                    Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                    Some(hex) => hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(hex, 16).ok())?,
                     None => number(digits),
                 });
                 let c = code.and_then(char::from_u32).filter(|c| is_char(*c));

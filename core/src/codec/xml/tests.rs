@@ -165,6 +165,8 @@ fn what_is_refused() {
     assert!(matches!(fault("<a b=\"&#0;\"/>"), XmlFault::Reference { .. }));
     assert!(matches!(fault("<a b=\"&x;\"/>"), XmlFault::Reference { name, .. } if &*name == "x"));
     assert!(matches!(fault("<a>\u{1}</a>"), XmlFault::Character { .. }));
+    assert!(matches!(fault("<a b=\"&#xFFFF;\"/>"), XmlFault::Reference { .. }));
+    assert!(matches!(fault("<a b=\"<\"/>"), XmlFault::NotWellFormed { .. }));
     assert!(matches!(fault("<a b=\"1\" b=\"2\"/>"), XmlFault::DuplicateAttribute { .. }));
     assert!(matches!(fault("<p:a/>"), XmlFault::Prefix { name, .. } if &*name == "p:a"));
     assert!(matches!(fault("<a p:b=\"\"/>"), XmlFault::Prefix { name, .. } if &*name == "p:b"));
@@ -358,7 +360,7 @@ fn hot_equals_general_over_mutations() {
         doc("<category name=\"state\"/><category name=\"note\" />"),
         with_note,
     ];
-    let pieces = ["&amp;", "\"", "'", "<", ">", "/>", " ", "\r", "\n", "\t", "9", "\u{1}", "\u{fc}", "<!-- -->", "]]>", "sip:", "p:", "</note>"];
+    let pieces = ["&amp;", "\"", "'", "<", ">", "/>", " ", "\r", "\n", "\t", "9", "\u{1}", "\u{fc}", "\u{FFFF}", "<!-- -->", "]]>", "sip:", "p:", "</note>"];
     let mut random = 1_u64;
     let mut below = |n: usize| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
