@@ -266,7 +266,8 @@ fn availability_oracle() {
         let activity = if token.is_empty() { String::new() } else { format!("<activity token=\"{token}\" />") };
         let document = format!(
             "<categories xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"sip:a@example.com\"><category name=\"state\" instance=\"1\">\
-             <state xsi:type=\"aggregateState\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\">\
+             <state xsi:type=\"aggregateState\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\">\
              <availability>{number}</availability>{activity}</state></category></categories>"
         );
         let decoded = decode_body("application/msrtc-event-categories+xml", document.as_bytes(), &Limits::default());

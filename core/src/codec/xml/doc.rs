@@ -2,7 +2,8 @@
 //!
 //! quick-xml's own `NsReader` doubles the cost of a document, so namespaces are resolved here, and only to the few this connector knows.
 //! Refused here: DOCTYPE, foreign entities, undeclared prefixes, duplicate attributes, depth beyond the limit, an end inside an element.
-//! Nothing is recursive. Not looked for: `]]>` in text, and the two characters U+FFFE and U+FFFF when they stand as they are. Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
+//! Nothing is recursive. Not looked for: `]]>` in text, and the two characters U+FFFE and U+FFFF when they stand as they are.
+//! Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
 use super::fault::{XmlFault, offset, quote};
 use alloc::borrow::Cow;
 use alloc::string::String;

@@ -1,7 +1,7 @@
 //! The known shape of a `categories` document, read in one pass without allocation.
 //!
-//! This is what the Front End sends on nearly every change (`spec/ms-pres.md` 4.5): one state, possibly a note, attributes in the server's order, double quotes,
-//! no prefixes, no references. Anything else, however slightly, is `None` and goes the general way, which is also the oracle: when this pass gives a
+//! This is what the Front End sends on nearly every change (`spec/ms-pres.md` 4.5): one state, possibly a note, attributes in the server's order, double
+//! quotes, no prefixes, no references. Anything else, however slightly, is `None` and goes the general way, which is also the oracle: when this pass gives a
 //! document, it is the one the general path gives. Only the shape is decided here; values are read by the same functions.
 use super::doc::{number, trim};
 use super::values::{is_sip_uri, publish_time};

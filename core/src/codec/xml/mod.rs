@@ -1,7 +1,7 @@
 //! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events (`spec/ms-pres.md` 3.5, 4, 5).
 //!
-//! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by [`hot`] without allocation;
-//! everything else by quick-xml behind [`doc`]. Faults are values: a part of a list that cannot be read spoils nothing but itself.
+//! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by `hot` without allocation;
+//! everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
 //!
 //! Not read here: PIDF (`application/pidf+xml`), dialog-info, roaming-self and publication documents; they come out as [`Body::Unsupported`].
 mod batch;
@@ -31,7 +31,8 @@ use media_type::MediaType;
 
 /// Decodes a SIP body by its media type (parameters included); an unknown type is [`Body::Unsupported`], an unreadable document [`Body::Fault`].
 ///
-/// An empty body is [`Body::None`], whatever its type. Types compare without regard to case, and the `charset` parameter is ignored: bytes are UTF-8 or refused.
+/// An empty body is [`Body::None`], whatever its type. Types compare without regard to case, and the `charset` parameter is ignored:
+/// bytes are UTF-8 or refused.
 #[must_use]
 pub fn decode_body<'a>(content_type: &'a str, body: &'a [u8], limits: &Limits) -> Body<'a> {
     if body.is_empty() {

@@ -1,7 +1,8 @@
 //! Multipart notifications: a resource list and the documents of its users (RFC 2046 section 5.1, RFC 4662; `spec/ms-pres.md` 4.4).
 //!
-//! A delimiter counts only at the start of a line; preamble and epilogue are passed over. Each part stands for itself: what is wrong with one is a fault under its
-//! content id, and the rest is used. Content ids are kept without angle brackets, and nothing depends on them but the choice of the root among several lists.
+//! A delimiter counts only at the start of a line; preamble and epilogue are passed over. Each part stands for itself: what is wrong with one is a fault
+//! under its content id, and the rest is used. Content ids are kept without angle brackets, and nothing depends on
+//! them but the choice of the root among several lists.
 use super::fault::{XmlFault, offset, quote};
 use super::media_type::MediaType;
 use super::{categories, decode_categories, owned, rlmi, transfer};

@@ -3,13 +3,11 @@ use crate::uc_event::{CategoryDoc, Found, ListDoc, NoteValue, Resource, Resource
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
-type Text<'a> = Option<Cow<'a, str>>;
-
 fn cow(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-fn text(text: Text<'_>) -> Text<'static> {
+fn text(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
     text.map(cow)
 }
 

@@ -297,7 +297,8 @@ fn a_bad_part_spoils_only_itself() {
     let good = format!("Content-Type: {TYPE}\nContent-ID: <good>\n\n{}", doc(""));
     let base64 = "Content-Type: application/msrtc-event-categories+xml\nContent-Transfer-Encoding: base64\nContent-ID: <coded>\n\n@@@";
     let body = format!(
-        "--b\n{good}\n--b\nContent-ID: bad\nContent-Type: {TYPE}\n\n<a>\n--b\n{base64}\n--b\n\nno type\n--b\n--b\n{good}\n--b\nContent-ID: cut\nContent-Type: {TYPE}\n\n{}",
+        "--b\n{good}\n--b\nContent-ID: bad\nContent-Type: {TYPE}\n\n<a>\n--b\n{base64}\n--b\n\nno type\n--b\n--b\n{good}\n\
+         --b\nContent-ID: cut\nContent-Type: {TYPE}\n\n{}",
         doc("")
     );
     let list = multipart("multipart/related;boundary=b", &body);
@@ -332,9 +333,7 @@ fn encoded_and_nested_parts() {
         let inner = if level == 0 { TYPE.to_string() } else { format!("multipart/related;boundary=b{}", level - 1) };
         nested = format!("--b{level}\nContent-Type: {inner}\n\n{nested}\n--b{level}--");
     }
-    assert!(
-        matches!(decode_body("multipart/related;boundary=b4", nested.as_bytes(), &limits()), Body::Fault(fault) if *fault == XmlFault::NestedTooDeep { limit: 4 })
-    );
+    assert!(matches!(decode_body("multipart/related;boundary=b4", nested.as_bytes(), &limits()), Body::Fault(f) if *f == XmlFault::NestedTooDeep { limit: 4 }));
     assert!(matches!(decode_body("multipart/related;boundary=b3", nested.as_bytes(), &limits()), Body::List(_) | Body::Fault(_)));
 }
 
@@ -349,7 +348,8 @@ fn other_types() {
 #[test]
 fn hot_equals_general_over_mutations() {
     let note = format!(
-        "<category name=\"note\" instance=\"0\" publishTime=\"2016-03-01T09:15:00.123\">\n<note {NOTE}><body type=\"personal\" uri=\"\">Gr\u{fc}\u{df}e,\n bis 12</body></note>\n</category>"
+        "<category name=\"note\" instance=\"0\" publishTime=\"2016-03-01T09:15:00.123\">\n<note {NOTE}>\
+         <body type=\"personal\" uri=\"\">Gr\u{fc}\u{df}e,\n bis 12</body></note>\n</category>"
     );
     let with_note = SEED.replace("</categories>", &(note + "</categories>"));
     let seeds = [

@@ -2,7 +2,8 @@
 use super::fault::{XmlFault, quote};
 use crate::uc_event::PublishTime;
 
-/// Reads `category@publishTime`, `yyyy-mm-ddThh:mm:ss[.fff…][Z|±hh:mm]`; no zone is UTC (`spec/ms-pres.md` 5.1). Unreadable is [`PublishTime`] 0, the oldest.
+/// Reads `category@publishTime`, `yyyy-mm-ddThh:mm:ss[.fff…][Z|±hh:mm]`; no zone is UTC (`spec/ms-pres.md` 5.1).
+/// Unreadable is [`PublishTime`] 0, the oldest.
 pub(super) fn publish_time(text: &str) -> PublishTime {
     PublishTime(unix_ms(text.as_bytes()).unwrap_or(0))
 }
