@@ -46,7 +46,7 @@ pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
 fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
     let seed = entropy::os_seed().map_err(|e| format!("/dev/urandom cannot be read: {e}"))?;
     let recorder = match &options.record {
-        Some(dir) => Some(Recorder::open(dir, &settings).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
+        Some(dir) => Some(Recorder::open(dir).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
         None => None,
     };
     let mut signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;

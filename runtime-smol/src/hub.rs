@@ -105,7 +105,7 @@ impl Hub {
                 drained,
             };
             if let Some(recorder) = &mut hub.recorder {
-                recorder.start(&seed, now);
+                recorder.start(&seed, now, &hub.settings.core);
             }
             RefCell::new(hub)
         })
@@ -126,6 +126,9 @@ impl Hub {
             supervise::give_up(self.recorder.take());
         }
         self.act(frame);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settled();
+        }
     }
 
     /// Takes all actions of the core.

@@ -9,6 +9,7 @@ mod demo;
 mod driver;
 mod entropy;
 mod hub;
+mod journal;
 mod log;
 mod metrics;
 mod net;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return demo::run(options),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
-        Command::Replay { journal } => return replay::run(&journal),
+        Command::Replay { journal } => return replay::run(&journal, false),
     }
     ExitCode::SUCCESS
 }

@@ -1,22 +1,220 @@
-//! The flight recorder.
-use crate::settings::Settings;
-use std::io;
-use std::path::Path;
+//! The flight recorder (`run --record DIR`): writes the journal described in [`crate::journal`].
+//!
+//! Records are collected in blocks; a thread of its own writes them, so that a slow disk never holds up presence. If the disk falls so far behind that
+//! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed. Each start of the process writes a file of its own
+//! (a replay has to begin at the beginning); old files are removed, and a file that reaches its limit ends with a mark and an alarm.
+use crate::journal::hash::ActionHash;
+use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, put_record, uc};
+use crate::say;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use uc_core::entropy::Seed;
-use uc_core::{Action, Connector, Input, Now};
-/// Journal being written.
-pub(crate) struct Recorder;
+use uc_core::{Action, Config, Connector, Input, Now};
+
+/// Files kept in the directory, the new one included.
+const FILES_MAX: usize = 8;
+/// One file, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+/// One block, bytes.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Blocks waiting for the disk.
+const BLOCKS_MAX: usize = 64;
+/// A block that is not full is written after this long.
+const FLUSH_MS: u64 = 500;
+/// File names begin and end like this; between is the time, so that their order is that of time.
+pub(crate) const PREFIX: &str = "journal-";
+/// See [`PREFIX`].
+pub(crate) const SUFFIX: &str = ".ucj";
+
+/// A journal being written.
+pub(crate) struct Recorder {
+    block: Vec<u8>,
+    blocks: Option<SyncSender<Vec<u8>>>,
+    writer: Option<JoinHandle<()>>,
+    path: PathBuf,
+    now: Now,
+    flushed_ms: u64,
+    inputs: u64,
+    actions: ActionHash,
+    bytes: u64,
+    bytes_max: u64,
+}
+
 impl Recorder {
-    /// x
-    pub(crate) fn open(_dir: &Path, _settings: &Settings) -> io::Result<Self> {
-        Ok(Self)
+    /// Opens a new file in `dir` (made if need be) and removes the oldest ones.
+    ///
+    /// # Errors
+    /// When the directory or the file cannot be written.
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+        Self::open_limited(dir, FILE_BYTES_MAX)
     }
-    /// x
-    pub(crate) fn start(&mut self, _seed: &Seed, _now: Now) {}
-    /// x
-    pub(crate) fn input(&mut self, _now: Now, _input: &Input<'_>, _frame: &[u8]) {}
-    /// x
-    pub(crate) fn action(&mut self, _action: &Action, _connector: &Connector) {}
-    /// x
-    pub(crate) fn finish(self) {}
+
+    fn open_limited(dir: &Path, bytes_max: u64) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let mut old = journals(dir)?;
+        while old.len() >= FILES_MAX {
+            fs::remove_file(old.remove(0))?;
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let path = dir.join(format!("{PREFIX}{:015}-{}{SUFFIX}", now.as_millis(), std::process::id()));
+        let mut file = File::create_new(&path)?;
+        file.write_all(MAGIC)?;
+        let (blocks, waiting) = sync_channel::<Vec<u8>>(BLOCKS_MAX);
+        let name = path.clone();
+        let writer = std::thread::Builder::new().name("uc-recorder".into()).spawn(move || {
+            for block in waiting {
+                if let Err(why) = file.write_all(&block) {
+                    return say::alarm(&format!("the journal {} ends here: {why}", name.display()));
+                }
+            }
+        })?;
+        Ok(Self {
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
+            blocks: Some(blocks),
+            writer: Some(writer),
+            path,
+            now: Now::default(),
+            flushed_ms: 0,
+            inputs: 0,
+            actions: ActionHash::default(),
+            bytes: MAGIC.len() as u64,
+            bytes_max,
+        })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Records what the core starts from.
+    pub(crate) fn start(&mut self, seed: &Seed, now: Now, config: &Config) {
+        self.now = now;
+        put_record(&mut self.block, Tag::Start, |out| {
+            out.extend_from_slice(&seed.0);
+            now.mono.0.put(out);
+            now.unix_ms.put(out);
+            config.put(out);
+        });
+    }
+
+    /// Records one input; `frame` is the SIP message at hand.
+    pub(crate) fn input(&mut self, now: Now, input: &Input<'_>, frame: &[u8]) {
+        if self.blocks.is_none() {
+            return;
+        }
+        let out = &mut self.block;
+        if now != self.now {
+            self.now = now;
+            put_record(out, Tag::Time, |out| {
+                now.mono.0.put(out);
+                now.unix_ms.put(out);
+            });
+        }
+        match input {
+            Input::Wake => put_record(out, Tag::Wake, |_| {}),
+            Input::Uc { link, event } => uc::put(*link, event, frame, out),
+            Input::Cti { link, event } => cti::put(*link, event, out),
+            Input::Reconfigure(config) => put_record(out, Tag::Reconfigure, |out| config.put(out)),
+            Input::Drain { within_ms } => put_record(out, Tag::Drain, |out| within_ms.put(out)),
+        }
+        self.inputs += 1;
+    }
+
+    /// Takes in one action of the last input.
+    pub(crate) fn action(&mut self, action: &Action, connector: &Connector) {
+        if self.blocks.is_some() {
+            self.actions.add(action, connector);
+        }
+    }
+
+    /// The last input and its actions are complete.
+    pub(crate) fn settled(&mut self) {
+        if self.inputs % HASH_EVERY == 0 {
+            self.put_hash();
+        }
+        if self.block.len() >= BLOCK_BYTES || self.now.mono.0 >= self.flushed_ms + FLUSH_MS {
+            self.flush();
+        }
+    }
+
+    fn put_hash(&mut self) {
+        let (inputs, actions, hash) = (self.inputs, self.actions.count, self.actions.value());
+        put_record(&mut self.block, Tag::Hash, |out| {
+            inputs.put(out);
+            actions.put(out);
+            hash.put(out);
+        });
+    }
+
+    fn flush(&mut self) {
+        self.flushed_ms = self.now.mono.0;
+        let Some(blocks) = &self.blocks else { return self.block.clear() };
+        if self.block.is_empty() {
+            return;
+        }
+        self.bytes += self.block.len() as u64;
+        if self.bytes >= self.bytes_max {
+            say::alarm(&format!("the journal {} has reached its limit of {} bytes and ends; a restart begins the next one", self.path.display(), self.bytes_max));
+            return self.end(Ending::Full);
+        }
+        match blocks.try_send(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2))) {
+            Ok(()) => {}
+            Err(TrySendError::Full(block)) => {
+                say::alarm(&format!("the disk cannot keep up with the journal {}; it ends here", self.path.display()));
+                self.block = block;
+                self.end(Ending::Behind);
+            }
+            // The writer said why it stopped.
+            Err(TrySendError::Disconnected(_)) => self.blocks = None,
+        }
+    }
+
+    /// Ends the journal. The last block waits for the disk on a thread of its own, not here.
+    fn end(&mut self, why: Ending) {
+        self.put_hash();
+        put_record(&mut self.block, Tag::End, |out| out.push(Ending::ALL.iter().position(|e| *e == why).unwrap_or(0) as u8));
+        let last = std::mem::take(&mut self.block);
+        if let Some(blocks) = self.blocks.take() {
+            let waiting = self.writer.take();
+            let send = move || {
+                // Fails only when the writer has stopped, and has said why.
+                let _ = blocks.send(last);
+                drop(blocks);
+                waiting.map(JoinHandle::join)
+            };
+            self.writer = std::thread::Builder::new().name("uc-recorder-end".into()).spawn(move || drop(send())).ok();
+        }
+    }
+
+    /// Ends the journal and waits until it is written.
+    pub(crate) fn finish(mut self) {
+        if self.blocks.is_some() {
+            self.end(Ending::Finished);
+        }
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The journals in a directory, oldest first.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub(crate) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
 }

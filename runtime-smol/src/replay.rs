@@ -1,9 +1,177 @@
-//! Runs a recorded journal through the core.
-use std::path::Path;
+//! Runs a recorded journal through the same core and compares every recorded hash: an incident in production becomes a case at the desk.
+use crate::cli::Exit;
+use crate::journal::hash::ActionHash;
+use crate::journal::{Ending, Field, MAGIC, Tag, cti, take_record, uc};
+use crate::recorder::journals;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use uc_core::entropy::Seed;
+use uc_core::{Config, Connector, Input, Mono, Now};
 
-/// Replays `journal`.
-pub(crate) fn run(journal: &Path) -> ExitCode {
-    eprintln!("not yet: {}", journal.display());
-    ExitCode::FAILURE
+/// What a replay found.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Inputs handed in.
+    pub(crate) inputs: u64,
+    /// Actions that followed.
+    pub(crate) actions: u64,
+    /// Hashes that agreed.
+    pub(crate) agreed: u64,
+    /// First time, last time.
+    pub(crate) span: Option<(Now, Now)>,
+    /// Where the actions first differ: number of inputs, time, and what differs.
+    pub(crate) differs: Option<String>,
+    /// How the journal ends; `None`: in the middle, the process was killed or is still running.
+    pub(crate) ending: Option<Ending>,
+}
+
+/// Replays `journal`: a file, or the newest one in a directory.
+pub(crate) fn run(journal: &Path, trace: bool) -> ExitCode {
+    let outcome = newest(journal).and_then(|path| {
+        let bytes = std::fs::read(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+        println!("{}", path.display());
+        replay(&bytes, trace.then_some(&mut |line| println!("{line}")))
+    });
+    match outcome {
+        Ok(outcome) => {
+            print!("{}", describe(&outcome));
+            if outcome.differs.is_some() { Exit::Differs.into() } else { ExitCode::SUCCESS }
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn newest(journal: &Path) -> Result<PathBuf, String> {
+    if !journal.is_dir() {
+        return Ok(journal.to_owned());
+    }
+    let found = journals(journal).map_err(|e| format!("{} cannot be read: {e}", journal.display()))?;
+    found.into_iter().next_back().ok_or_else(|| format!("there is no journal in {}", journal.display()))
+}
+
+fn describe(outcome: &Outcome) -> String {
+    let Outcome { inputs, actions, agreed, span, differs, ending } = outcome;
+    let (from, to) = span.unwrap_or_default();
+    let ending = match ending {
+        Some(Ending::Finished) => "complete",
+        Some(Ending::Full) => "ends where the file reached its limit",
+        Some(Ending::Behind) => "ends where the disk could not keep up",
+        None => "ends in the middle: the process was killed, or still runs",
+    };
+    let verdict = match differs {
+        Some(what) => format!("DIFFERENT: {what}"),
+        None => format!("the same: {agreed} hashes agree"),
+    };
+    let seconds = to.mono.since(from.mono) as f64 / 1000.0;
+    format!("{inputs} inputs, {actions} actions, {seconds:.1} s recorded; the journal {ending}\nactions are {verdict}\n")
+}
+
+/// Who hears the story.
+type Trace<'t> = Option<&'t mut dyn FnMut(String)>;
+
+struct Run {
+    connector: Connector,
+    now: Now,
+    hash: ActionHash,
+    outcome: Outcome,
+}
+
+/// Replays the bytes of a journal.
+///
+/// # Errors
+/// When it is no journal of this version.
+pub(crate) fn replay(bytes: &[u8], mut trace: Trace<'_>) -> Result<Outcome, String> {
+    let mut rest = match bytes.split_at_checked(MAGIC.len()) {
+        Some((magic, rest)) if magic == MAGIC => rest,
+        Some((magic, _)) if magic[..7] == MAGIC[..7] => {
+            return Err(format!("the journal has version {}, this program reads version {}: use the program that wrote it", magic[7], MAGIC[7]));
+        }
+        _ => return Err("this is no journal of uc-connector".into()),
+    };
+    let first = take_record(&mut rest).filter(|(tag, _)| Tag::of(*tag) == Some(Tag::Start)).and_then(|(_, content)| start(content));
+    let mut run = first.ok_or("the journal's first record cannot be read")?;
+    run.act(&mut trace);
+    while let Some((tag, content)) = take_record(&mut rest) {
+        let step = Tag::of(tag).and_then(|tag| run.record(tag, content, &mut trace));
+        if step.is_none() {
+            return Err(format!("record {tag} of {} bytes after {} inputs cannot be read", content.len(), run.outcome.inputs));
+        }
+        if run.outcome.differs.is_some() {
+            break;
+        }
+    }
+    run.outcome.actions = run.hash.count;
+    Ok(run.outcome)
+}
+
+fn start(mut from: &[u8]) -> Option<Run> {
+    let (seed, rest) = from.split_first_chunk::<32>()?;
+    from = rest;
+    let now = Now { mono: Mono(Field::take(&mut from)?), unix_ms: Field::take(&mut from)? };
+    let config = Config::take(&mut from)?;
+    let connector = Connector::new(Arc::new(config), Seed(*seed), now);
+    Some(Run { connector, now, hash: ActionHash::default(), outcome: Outcome { span: Some((now, now)), ..Outcome::default() } })
+}
+
+impl Run {
+    fn record(&mut self, tag: Tag, mut content: &[u8], trace: &mut Trace<'_>) -> Option<()> {
+        match tag {
+            Tag::Start => return None,
+            Tag::Time => {
+                self.now = Now { mono: Mono(Field::take(&mut content)?), unix_ms: Field::take(&mut content)? };
+                self.outcome.span.as_mut()?.1 = self.now;
+                return Some(());
+            }
+            Tag::Hash => return self.compare(&mut content),
+            Tag::End => {
+                self.outcome.ending = Ending::ALL.get(usize::from(u8::take(&mut content)?)).copied();
+                return Some(());
+            }
+            _ => {}
+        }
+        if let Some(say) = trace {
+            say(format!("{} <- {tag:?} {}", self.now.mono, content.len()));
+        }
+        self.outcome.inputs += 1;
+        match tag {
+            Tag::Wake => self.connector.handle(self.now, Input::Wake),
+            Tag::Reconfigure => self.connector.handle(self.now, Input::Reconfigure(Arc::new(Config::take(&mut content)?))),
+            Tag::Drain => self.connector.handle(self.now, Input::Drain { within_ms: Field::take(&mut content)? }),
+            Tag::CtiConnected | Tag::CtiClosed | Tag::CtiControl | Tag::CtiEvent | Tag::CtiBroken => cti::replay(tag, content, &mut self.connector, self.now)?,
+            _ => {
+                let config = Arc::clone(self.connector.directory().config());
+                uc::replay(tag, content, &config.limits, &mut self.connector, self.now)?;
+            }
+        }
+        self.act(trace);
+        Some(())
+    }
+
+    fn act(&mut self, trace: &mut Trace<'_>) {
+        while let Some(action) = self.connector.poll_action() {
+            self.hash.add(&action, &self.connector);
+            if let Some(say) = trace {
+                say(format!("{} -> {action:?}", self.now.mono));
+            }
+        }
+    }
+
+    fn compare(&mut self, content: &mut &[u8]) -> Option<()> {
+        let (inputs, actions, hash): (u64, u64, u64) = (Field::take(content)?, Field::take(content)?, Field::take(content)?);
+        let got = (self.outcome.inputs, self.hash.count, self.hash.value());
+        if got == (inputs, actions, hash) {
+            self.outcome.agreed += 1;
+        } else {
+            let at = self.now.mono;
+            self.outcome.differs = Some(format!(
+                "at {at}, within the {} inputs before input {inputs}: recorded {actions} actions with hash {hash:016x}, replayed {} with {:016x}",
+                crate::journal::HASH_EVERY, got.1, got.2
+            ));
+        }
+        Some(())
+    }
 }

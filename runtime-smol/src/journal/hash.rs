@@ -1,0 +1,117 @@
+//! The running hash of all actions: what makes "the replay did the same" a fact.
+//!
+//! SIP requests count with their printed bytes, bridge requests with every field and the note they carry. Notes to the operator count with their severity only:
+//! they have no effect outside.
+use uc_core::action::{CtiOut, CtiReq};
+use uc_core::codec::sip;
+use uc_core::presence::StateRequest;
+use uc_core::{Action, Connector};
+
+/// Hash and count of the actions so far.
+#[derive(Clone, Debug)]
+pub(crate) struct ActionHash {
+    hash: u64,
+    /// How many.
+    pub(crate) count: u64,
+    scratch: Vec<u8>,
+}
+
+impl Default for ActionHash {
+    fn default() -> Self {
+        Self { hash: 0xcbf2_9ce4_8422_2325, count: 0, scratch: Vec::new() }
+    }
+}
+
+impl ActionHash {
+    /// The hash so far.
+    pub(crate) const fn value(&self) -> u64 {
+        self.hash
+    }
+
+    const fn num(&mut self, n: u64) {
+        self.hash = (self.hash ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        self.num(bytes.len() as u64);
+        words.iter().for_each(|word| self.num(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.num(u64::from(*byte)));
+    }
+
+    /// Takes in one action, before it is carried out.
+    pub(crate) fn add(&mut self, action: &Action, connector: &Connector) {
+        self.count += 1;
+        match action {
+            Action::ResolveUc { link, endpoint, redirect } => {
+                self.link(1, link.0, u64::from(*endpoint));
+                self.target(redirect.as_deref());
+            }
+            Action::ConnectUc { link, endpoint, addr, redirect } => {
+                self.link(2, link.0, u64::from(*endpoint));
+                self.target(redirect.as_deref());
+                self.bytes(addr.to_string().as_bytes());
+            }
+            Action::CloseUc { link } => self.link(3, link.0, 0),
+            Action::Answer { link, status } => self.link(4, link.0, u64::from(*status)),
+            Action::SendUc { link, msg } => {
+                self.link(5, link.0, 0);
+                let mut printed = std::mem::take(&mut self.scratch);
+                printed.clear();
+                sip::encode_request(msg, connector.directory(), &mut printed);
+                self.bytes(&printed);
+                self.scratch = printed;
+            }
+            Action::KeepAliveUc { link } => self.link(6, link.0, 0),
+            Action::ConnectCti { link } => self.link(7, link.0, 0),
+            Action::CloseCti { link } => self.link(8, link.0, 0),
+            Action::SendCti { link, msg } => {
+                self.link(9, link.0, 0);
+                self.line(msg, connector);
+            }
+            Action::Note(note) => self.link(10, 0, note.level() as u64),
+            Action::Drained => self.link(11, 0, 0),
+        }
+    }
+
+    const fn link(&mut self, kind: u64, link: u16, more: u64) {
+        self.num(kind << 48 | (link as u64) << 32 | more);
+    }
+
+    fn target(&mut self, target: Option<&uc_core::config::UcEndpoint>) {
+        if let Some(target) = target {
+            self.bytes(target.host.as_bytes());
+            self.num(u64::from(target.port));
+        }
+    }
+
+    fn line(&mut self, msg: &CtiOut, connector: &Connector) {
+        match *msg {
+            CtiOut::Hello => self.num(1),
+            CtiOut::Open { linger_s } => self.num(2 << 32 | u64::from(linger_s)),
+            CtiOut::Ping { n } => self.num(3 << 32 | u64::from(n)),
+            CtiOut::Pong { n } => self.num(4 << 32 | u64::from(n)),
+            CtiOut::Bye => self.num(5),
+            CtiOut::Unsupported { op } => self.bytes(op.as_str().as_bytes()),
+            CtiOut::Request { ref_id, dn, req } => {
+                self.num(6 << 32 | u64::from(ref_id));
+                self.num(u64::from(dn.0));
+                let kind = match req {
+                    CtiReq::QueryAddress => 2,
+                    CtiReq::RegisterAddress => 3,
+                    CtiReq::UnregisterAddress => 4,
+                    CtiReq::AgentLogin => 8,
+                    CtiReq::AgentLogout => 9,
+                    CtiReq::State(StateRequest { ready, work_mode, status }) => {
+                        if connector.directory().has_dn(dn) {
+                            self.bytes(connector.note_of(dn).as_bytes());
+                        }
+                        self.num(work_mode.map_or(0, |mode| u64::from(mode) + 1) << 8 | status as u64);
+                        if ready { 10 } else { 11 }
+                    }
+                };
+                self.num(kind);
+            }
+        }
+    }
+}

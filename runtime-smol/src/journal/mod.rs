@@ -1,0 +1,305 @@
+//! The form of a journal: what the core was given, in order, so that the same core can be given it again.
+//!
+//! A file begins with [`MAGIC`] and the version; then records follow: tag (one byte), length (four bytes, little-endian), content. Presence notifications and
+//! bridge lines are recorded decoded and compact; rare SIP messages as received, and decoded again at replay. Configurations are in it whole, with references
+//! instead of secrets. Every [`HASH_EVERY`] inputs, and at the end, a hash of all actions so far allows to tell that the replay does the same.
+pub(crate) mod config;
+pub(crate) mod cti;
+pub(crate) mod hash;
+pub(crate) mod uc;
+
+use std::borrow::Cow;
+
+/// First bytes of a file; the last one is the version. It rises with every change to a recorded type.
+pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x01";
+/// Inputs between two hashes.
+pub(crate) const HASH_EVERY: u64 = 1024;
+/// Bytes of tag and length.
+pub(crate) const HEAD_BYTES: usize = 5;
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    /// Seed, both clocks, configuration.
+    Start,
+    /// Both clocks; holds for the records that follow.
+    Time,
+    /// [`uc_core::Input::Wake`]
+    Wake,
+    /// A SIP link's name look-up.
+    UcResolved,
+    /// A SIP link stands.
+    UcConnected,
+    /// A SIP link is gone.
+    UcClosed,
+    /// NOTIFY with one `categories` document, decoded.
+    UcNotify,
+    /// Any other SIP message, as received.
+    UcFrame,
+    /// CRLF.
+    UcKeepAlive,
+    /// The unframed bytes of a SIP connection whose framing is lost.
+    UcBroken,
+    /// A bridge link stands.
+    CtiConnected,
+    /// A bridge link is gone.
+    CtiClosed,
+    /// A control line, decoded.
+    CtiControl,
+    /// An event line, decoded.
+    CtiEvent,
+    /// A line that is none: what was wrong with it.
+    CtiBroken,
+    /// A new configuration.
+    Reconfigure,
+    /// Stop in good order.
+    Drain,
+    /// Inputs, actions and their hash so far.
+    Hash,
+    /// The last record, and why.
+    End,
+}
+
+impl Tag {
+    const ALL: [Self; 19] = [
+        Self::Start,
+        Self::Time,
+        Self::Wake,
+        Self::UcResolved,
+        Self::UcConnected,
+        Self::UcClosed,
+        Self::UcNotify,
+        Self::UcFrame,
+        Self::UcKeepAlive,
+        Self::UcBroken,
+        Self::CtiConnected,
+        Self::CtiClosed,
+        Self::CtiControl,
+        Self::CtiEvent,
+        Self::CtiBroken,
+        Self::Reconfigure,
+        Self::Drain,
+        Self::Hash,
+        Self::End,
+    ];
+
+    pub(crate) fn of(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
+/// Why a journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The process ended in good order, or gave up.
+    Finished,
+    /// The file reached its limit.
+    Full,
+    /// The disk could not keep up; recording stopped rather than slow the connector down.
+    Behind,
+}
+
+impl Ending {
+    pub(crate) const ALL: [Self; 3] = [Self::Finished, Self::Full, Self::Behind];
+}
+
+/// Something that can be in a record. `take` gives `None` for bytes that are no such thing.
+pub(crate) trait Field<'a>: Sized {
+    /// Appends.
+    fn put(&self, out: &mut Vec<u8>);
+    /// Reads from the front of `from`.
+    fn take(from: &mut &'a [u8]) -> Option<Self>;
+}
+
+impl<'a> Field<'a> for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut rest = *self;
+        while rest >= 0x80 {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
+    }
+
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = from.split_first()?;
+            *from = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+macro_rules! unsigned {
+    ($($kind:ty),*) => {$(
+        impl<'a> Field<'a> for $kind {
+            fn put(&self, out: &mut Vec<u8>) {
+                (*self as u64).put(out);
+            }
+            fn take(from: &mut &'a [u8]) -> Option<Self> {
+                Self::try_from(u64::take(from)?).ok()
+            }
+        }
+    )*};
+}
+unsigned!(u8, u16, u32, usize);
+
+impl<'a> Field<'a> for i32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(*self as u32).put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        u32::take(from).map(|n| n as Self)
+    }
+}
+
+impl<'a> Field<'a> for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        Some(u8::take(from)? != 0)
+    }
+}
+
+impl<'a> Field<'a> for &'a [u8] {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.len().put(out);
+        out.extend_from_slice(self);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let n = usize::take(from)?;
+        let (bytes, rest) = from.split_at_checked(n)?;
+        *from = rest;
+        Some(bytes)
+    }
+}
+
+impl<'a> Field<'a> for &'a str {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_bytes().put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        std::str::from_utf8(<&[u8]>::take(from)?).ok()
+    }
+}
+
+impl<'a> Field<'a> for Cow<'a, str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_bytes().put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        <&str>::take(from).map(Cow::Borrowed)
+    }
+}
+
+impl<'a> Field<'a> for Box<str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_bytes().put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        <&str>::take(from).map(Into::into)
+    }
+}
+
+impl<'a, T: Field<'a>> Field<'a> for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.is_some().put(out);
+        if let Some(value) = self {
+            value.put(out);
+        }
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        if bool::take(from)? { T::take(from).map(Some) } else { Some(None) }
+    }
+}
+
+impl<'a, T: Field<'a>> Field<'a> for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.len().put(out);
+        self.iter().for_each(|value| value.put(out));
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let n = usize::take(from)?;
+        // A damaged length must not allocate: there is at least one byte for each element.
+        (n <= from.len()).then(|| (0..n).map(|_| T::take(from)).collect())?
+    }
+}
+
+impl<'a, T: Field<'a>> Field<'a> for Box<[T]> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.len().put(out);
+        self.iter().for_each(|value| value.put(out));
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        Vec::take(from).map(Vec::into_boxed_slice)
+    }
+}
+
+impl<'a, T: Field<'a>, const N: usize> Field<'a> for [T; N] {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.iter().for_each(|value| value.put(out));
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let values: Option<Vec<T>> = (0..N).map(|_| T::take(from)).collect();
+        values?.try_into().ok()
+    }
+}
+
+/// Structs field by field. Both directions name every field, so a new one does not compile until it is recorded.
+macro_rules! record {
+    ($($kind:path { $($field:ident),* $(,)? })*) => {$(
+        impl<'a> $crate::journal::Field<'a> for $kind {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+            fn take(from: &mut &'a [u8]) -> Option<Self> {
+                Some(Self { $($field: $crate::journal::Field::take(from)?),* })
+            }
+        }
+    )*};
+}
+
+/// Enums without fields, by position in a list.
+macro_rules! choice {
+    ($($kind:path { $($variant:ident),* $(,)? })*) => {$(
+        impl<'a> $crate::journal::Field<'a> for $kind {
+            fn put(&self, out: &mut Vec<u8>) {
+                // The match makes a variant that is missing from the list an error.
+                match self { $(Self::$variant)|* => {} }
+                let all = [$(Self::$variant),*];
+                out.push(all.iter().position(|v| v == self).unwrap_or(0) as u8);
+            }
+            fn take(from: &mut &'a [u8]) -> Option<Self> {
+                let all = [$(Self::$variant),*];
+                all.into_iter().nth(usize::from(u8::take(from)?))
+            }
+        }
+    )*};
+}
+pub(crate) use {choice, record};
+
+/// Appends one record.
+pub(crate) fn put_record(out: &mut Vec<u8>, tag: Tag, content: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[tag as u8, 0, 0, 0, 0]);
+    content(out);
+    let length = u32::try_from(out.len() - start - HEAD_BYTES).unwrap_or(u32::MAX);
+    out[start + 1..start + HEAD_BYTES].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Cuts one record off the front; `None` at the end, or when the rest is no whole record (the process was killed while writing).
+pub(crate) fn take_record<'a>(from: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let (head, rest) = from.split_at_checked(HEAD_BYTES)?;
+    let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
+    let (content, rest) = rest.split_at_checked(length)?;
+    *from = rest;
+    Some((head[0], content))
+}
