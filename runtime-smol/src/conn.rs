@@ -125,11 +125,6 @@ impl Conn {
         Rc::new(Self { sock, io: RefCell::new(Io { tls, cipher, ..Io::default() }), drained: Cell::new(true), bytes_in: Cell::new(0), queue_bytes_max })
     }
 
-    /// Our own address.
-    pub(crate) fn local(&self) -> io::Result<std::net::SocketAddr> {
-        self.sock.local()
-    }
-
     /// The far end; `None` for a Unix socket.
     pub(crate) fn peer(&self) -> Option<std::net::SocketAddr> {
         self.sock.peer()

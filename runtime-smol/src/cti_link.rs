@@ -119,6 +119,7 @@ fn take(hub: &mut Hub, link: CtiLinkId, epoch: u64, framer: &mut LineFramer, rea
             },
             Step::Fault(fault) => (fault, true),
         };
+        hub.complain(link, &fault);
         hub.step(Input::Cti { link, event: CtiEvent::Malformed(&fault) }, &[]);
         if fatal && hub.is_current(Link::Cti(link), epoch) {
             return Err(CloseCause::Local);

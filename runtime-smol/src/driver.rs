@@ -12,12 +12,12 @@ use crate::{config_file, entropy, say};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
 use smol::{LocalExecutor, Timer};
+use std::future::Future as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::future::Future as _;
 use uc_core::Input;
 
 /// How long un-subscribing and de-registering may take when we stop.
@@ -49,6 +49,9 @@ fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
         Some(dir) => Some(Recorder::open(dir).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
         None => None,
     };
+    if let Some(recorder) = &recorder {
+        say::info(&format!("recording to {}", recorder.path().display()));
+    }
     let mut signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;
     let executor = Rc::new(LocalExecutor::new());
     let (drained, done) = channel::bounded(1);
@@ -68,12 +71,14 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
     if let Some(interval) = Manager::watchdog_interval() {
         let manager = Rc::clone(&manager);
-        executor.spawn(async move {
-            loop {
-                Timer::after(interval).await;
-                manager.watchdog();
-            }
-        }).detach();
+        executor
+            .spawn(async move {
+                loop {
+                    Timer::after(interval).await;
+                    manager.watchdog();
+                }
+            })
+            .detach();
     }
     {
         let mut hub = hub.borrow_mut();

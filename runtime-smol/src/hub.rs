@@ -19,6 +19,7 @@ use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
+use uc_core::codec::cti::CtiFault;
 use uc_core::codec::cti::bridge::Writer;
 use uc_core::codec::sip;
 use uc_core::config::UcEndpoint;
@@ -81,7 +82,13 @@ struct Slot {
 
 impl Hub {
     /// A hub whose core has not been asked for anything yet.
-    pub(crate) fn new(settings: Settings, seed: Seed, recorder: Option<Recorder>, executor: Rc<LocalExecutor<'static>>, drained: smol::channel::Sender<()>) -> Shared {
+    pub(crate) fn new(
+        settings: Settings,
+        seed: Seed,
+        recorder: Option<Recorder>,
+        executor: Rc<LocalExecutor<'static>>,
+        drained: smol::channel::Sender<()>,
+    ) -> Shared {
         let clock = Clock::start();
         let now = clock.now();
         Rc::new_cyclic(|me| {
@@ -191,6 +198,14 @@ impl Hub {
         let mut secret = |reference: &str| secrets.get(reference).map(str::to_owned);
         // Nothing is printed when the DN left the configuration meanwhile; the core's time-out for the request clears up.
         let _printed = writer.encode(msg, &self.connector, link, &mut secret, &mut conn.out());
+    }
+
+    /// Tells the bridge what is wrong with its line, before the core closes the connection (`spec/bridge.md` 3, `error`).
+    pub(crate) fn complain(&mut self, link: CtiLinkId, fault: &CtiFault) {
+        let Some(conn) = self.dirtied(Link::Cti(link)) else { return };
+        if let Some(writer) = self.cti.get_mut(link.index()).and_then(|slot| slot.writer.as_mut()) {
+            writer.encode_error(fault.code(), &fault.to_string(), fault.is_fatal(), &mut conn.out());
+        }
     }
 
     fn endpoint(&self, endpoint: u16) -> Option<UcEndpoint> {

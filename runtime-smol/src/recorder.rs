@@ -133,7 +133,7 @@ impl Recorder {
 
     /// The last input and its actions are complete.
     pub(crate) fn settled(&mut self) {
-        if self.inputs % HASH_EVERY == 0 {
+        if self.inputs.is_multiple_of(HASH_EVERY) {
             self.put_hash();
         }
         if self.block.len() >= BLOCK_BYTES || self.now.mono.0 >= self.flushed_ms + FLUSH_MS {
@@ -158,7 +158,11 @@ impl Recorder {
         }
         self.bytes += self.block.len() as u64;
         if self.bytes >= self.bytes_max {
-            say::alarm(&format!("the journal {} has reached its limit of {} bytes and ends; a restart begins the next one", self.path.display(), self.bytes_max));
+            say::alarm(&format!(
+                "the journal {} has reached its limit of {} bytes and ends; a restart begins the next one",
+                self.path.display(),
+                self.bytes_max
+            ));
             return self.end(Ending::Full);
         }
         match blocks.try_send(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2))) {
@@ -217,4 +221,178 @@ pub(crate) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::replay;
+    use std::sync::Arc;
+    use uc_core::Mono;
+    use uc_core::codec::sip;
+    use uc_core::config::{
+        CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, Watcher,
+    };
+    use uc_core::cti_event::{Control, CtiEvent, Role, TEvent};
+    use uc_core::id::{CtiLinkId, UcLinkId};
+    use uc_core::uc_event::{CloseCause, UcEvent};
+
+    fn config() -> Config {
+        let person = Person {
+            employee_id: "7".into(),
+            sip_uri: "sip:alice@example.com".into(),
+            dns: [PersonDn { number: "5002".into(), switch: 0 }].into(),
+            ..Person::default()
+        };
+        let server = TServerConfig { name: "A".into(), address: "127.0.0.1:1".into() };
+        let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30 };
+        Config {
+            mode: Mode::Normal,
+            application: "UC".into(),
+            uc: UcConfig {
+                endpoints: vec![UcEndpoint { host: "fe.example.com".into(), port: 5061 }],
+                watchers: vec![Watcher { uri: "sip:w@example.com".into(), epid: "0a".into() }],
+                ..UcConfig::default()
+            },
+            cti: CtiConfig { switches: vec![switch], timers: Default::default(), pace: uc_core::config::CtiPace::open() },
+            presence: PresenceConfig::default(),
+            people: vec![person],
+            limits: Limits::default(),
+            note_level: NoteLevel::Debug,
+        }
+    }
+
+    /// A folder of its own for each test.
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("uc-recorder-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        dir
+    }
+
+    struct Session {
+        recorder: Recorder,
+        connector: Connector,
+        now: Now,
+    }
+
+    impl Session {
+        fn start(recorder: Recorder) -> Self {
+            let now = Now { mono: Mono(5), unix_ms: 1_700_000_000_000 };
+            let mut it = Self { recorder, connector: Connector::new(Arc::new(config()), Seed::from_u64(3), now), now };
+            it.recorder.start(&Seed::from_u64(3), now, &config());
+            it.act();
+            it
+        }
+
+        fn act(&mut self) {
+            while let Some(action) = self.connector.poll_action() {
+                self.recorder.action(&action, &self.connector);
+            }
+        }
+
+        fn step(&mut self, input: Input<'_>, frame: &[u8]) {
+            self.now = Now { mono: self.now.mono + 7, unix_ms: self.now.unix_ms + 7 };
+            self.recorder.input(self.now, &input, frame);
+            self.connector.handle(self.now, input);
+            self.act();
+            self.recorder.settled();
+        }
+
+        fn frame(&mut self, frame: &[u8]) {
+            let link = UcLinkId(0);
+            match sip::decode(frame, &Limits::default()) {
+                Ok(sip::Decoded::Notify(n)) => self.step(Input::Uc { link, event: UcEvent::Notify(&n) }, frame),
+                Ok(sip::Decoded::Request(r)) => self.step(Input::Uc { link, event: UcEvent::Request(&r) }, frame),
+                Ok(sip::Decoded::Response(r)) => self.step(Input::Uc { link, event: UcEvent::Response(&r) }, frame),
+                Err(fault) => self.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, frame),
+            }
+        }
+
+        /// One of everything that can be recorded, then all messages of the corpus.
+        fn live(&mut self) {
+            let (uc, cti) = (UcLinkId(0), CtiLinkId(0));
+            let local = "[::1]:5061".parse().unwrap();
+            self.step(Input::Uc { link: uc, event: UcEvent::Resolved { endpoint: 0, addrs: &[local, "10.0.0.1:5061".parse().unwrap()] } }, &[]);
+            self.step(Input::Uc { link: uc, event: UcEvent::Connected { local } }, &[]);
+            self.step(Input::Uc { link: uc, event: UcEvent::KeepAlive }, &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Connected }, &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Control(Control::Welcome { line_max: 1 << 20, window: 100, ping_s: 10 }) }, &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Control(Control::Opened { role: Role::Primary, server: "A" }) }, &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Event(&TEvent { id: 95, name: "EventLinkConnected", ..TEvent::default() }) }, &[]);
+            let registered = TEvent { id: 53, name: "EventRegistered", ref_id: 1, this_dn: "5002", agent_status: Some(-1), ..TEvent::default() };
+            self.step(Input::Cti { link: cti, event: CtiEvent::Event(&registered) }, &[]);
+            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/sip");
+            let mut files: Vec<_> = fs::read_dir(corpus).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()).collect();
+            files.sort();
+            assert!(files.len() > 10, "the corpus is there");
+            for _ in 0..60 {
+                for file in &files {
+                    self.frame(&fs::read(file).unwrap());
+                }
+            }
+            self.step(Input::Wake, &[]);
+            self.step(Input::Reconfigure(Arc::new(Config { people: Vec::new(), ..config() })), &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Malformed(&uc_core::codec::cti::CtiFault::LineTooLong { max: 9 }) }, &[]);
+            self.step(Input::Uc { link: uc, event: UcEvent::Closed { why: CloseCause::Reset } }, &[]);
+            self.step(Input::Cti { link: cti, event: CtiEvent::Closed { why: CloseCause::Local } }, &[]);
+            self.step(Input::Drain { within_ms: 100 }, &[]);
+        }
+    }
+
+    fn recorded(name: &str) -> (Vec<u8>, Now) {
+        let dir = folder(name);
+        let recorder = Recorder::open(&dir).unwrap();
+        let path = recorder.path().to_owned();
+        let mut session = Session::start(recorder);
+        session.live();
+        session.recorder.finish();
+        let bytes = fs::read(path).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        (bytes, session.now)
+    }
+
+    #[test]
+    fn a_replay_does_what_was_recorded() {
+        let (bytes, now) = recorded("same");
+        let outcome = replay(&bytes, None).unwrap();
+        assert_eq!(outcome.differs, None);
+        assert_eq!(outcome.ending, Some(Ending::Finished));
+        assert!(outcome.inputs > HASH_EVERY && outcome.agreed >= 2, "{outcome:?}");
+        assert!(outcome.actions > 3, "{outcome:?}");
+        assert_eq!(outcome.span.unwrap().1, now);
+    }
+
+    #[test]
+    fn a_changed_or_cut_journal_is_told_apart() {
+        let (bytes, _) = recorded("changed");
+        let cut = replay(&bytes[..bytes.len() - 9], None).unwrap();
+        assert_eq!((cut.ending, cut.differs), (None, None));
+        // Another answer of the world: the seed is another one.
+        let mut other = bytes.clone();
+        other[MAGIC.len() + crate::journal::HEAD_BYTES] ^= 1;
+        let other = replay(&other, None);
+        assert!(other.is_ok());
+        let mut version = bytes;
+        version[7] += 1;
+        assert!(replay(&version, None).unwrap_err().contains("version 2"));
+        assert!(replay(b"hello", None).is_err());
+    }
+
+    #[test]
+    fn a_full_journal_ends_with_a_mark_and_old_ones_go() {
+        let dir = folder("full");
+        for n in 0..FILES_MAX + 2 {
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join(format!("{PREFIX}{n:015}-1{SUFFIX}")), "old").unwrap();
+        }
+        let recorder = Recorder::open_limited(&dir, 100_000).unwrap();
+        let path = recorder.path().to_owned();
+        let mut session = Session::start(recorder);
+        session.live();
+        session.recorder.finish();
+        assert_eq!(journals(&dir).unwrap().len(), FILES_MAX);
+        let outcome = replay(&fs::read(path).unwrap(), None).unwrap();
+        assert_eq!((outcome.ending, outcome.differs), (Some(Ending::Full), None));
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -169,7 +169,9 @@ impl Run {
             let at = self.now.mono;
             self.outcome.differs = Some(format!(
                 "at {at}, within the {} inputs before input {inputs}: recorded {actions} actions with hash {hash:016x}, replayed {} with {:016x}",
-                crate::journal::HASH_EVERY, got.1, got.2
+                crate::journal::HASH_EVERY,
+                got.1,
+                got.2
             ));
         }
         Some(())

@@ -13,7 +13,9 @@ pub(crate) fn guarded(work: impl FnOnce()) -> Result<(), ()> {
 
 /// Ends the process after a broken invariant.
 pub(crate) fn give_up(recorder: Option<Recorder>) -> ! {
-    crate::say::alarm("an internal rule is broken; the process ends so that a fresh one can start. With --record, the journal's last input is the one that did it");
+    crate::say::alarm(
+        "an internal rule is broken; the process ends so that a fresh one can start. With --record, the journal's last input is the one that did it",
+    );
     if let Some(recorder) = recorder {
         recorder.finish();
     }

@@ -94,7 +94,7 @@ fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: 
                 hub.step(Input::Uc { link, event }, frame);
             }
             Step::Fault(fault) => {
-                hub.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, &[]);
+                hub.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, framer.rest());
                 // Nothing can be read any more. The core closes; if it has not, it hears that we did.
                 return if hub.is_current(Link::Uc(link), epoch) { Err(CloseCause::Local) } else { Ok(false) };
             }

@@ -1,6 +1,9 @@
 //! The core's configuration in a journal. It holds references to secrets only, so nothing has to be left out.
 use super::{Field, choice, record};
-use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, Rule, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher};
+use uc_core::config::{
+    Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, Rule, SwitchConfig,
+    TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher,
+};
 use uc_core::presence::Class;
 
 record! {
@@ -35,11 +38,11 @@ impl<'a> Field<'a> for Rule {
             Self::Ready { work_mode } => {
                 out.push(1);
                 work_mode.put(out);
-            },
+            }
             Self::NotReady { work_mode } => {
                 out.push(2);
                 work_mode.put(out);
-            },
+            }
             Self::Logout => out.push(3),
         }
     }

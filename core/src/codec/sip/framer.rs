@@ -125,6 +125,12 @@ impl Framer {
         self.end - self.start
     }
 
+    /// Those bytes themselves: after a fault, what cannot be framed.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        &self.buf[self.start..self.end]
+    }
+
     /// The bytes of a message.
     #[must_use]
     pub fn bytes(&self, span: Span) -> &[u8] {
