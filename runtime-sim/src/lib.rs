@@ -7,5 +7,6 @@ pub mod arb;
 pub mod choices;
 pub mod net;
 pub mod options;
+pub mod peers;
 pub mod rng;
 pub mod steps;

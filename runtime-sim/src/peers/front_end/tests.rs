@@ -1,0 +1,1 @@
+//! Conversations with the pool, bytes in and bytes out.
