@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_split_stream_with_keep_alives_gives_its_messages() {
-        let bytes = b"\r\n\r\nOPTIONS sip:x SIP/2.0\r\nv: SIP/2.0/TCP a;branch=z9hG4bK1, SIP/2.0/TCP b\r\nl: 2\r\n\r\nhiSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let bytes =
+            b"\r\n\r\nOPTIONS sip:x SIP/2.0\r\nv: SIP/2.0/TCP a;branch=z9hG4bK1, SIP/2.0/TCP b\r\nl: 2\r\n\r\nhiSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n";
         let mut inbox = SipInbox::default();
         let mut seen = Vec::new();
         for b in bytes {

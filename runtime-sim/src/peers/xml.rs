@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_refused() {
-        let body = format!("<batchSub xmlns=\"{BATCH_NS}\" uri=\"sip:a@b\" name=\"\"><action name=\"subscribe\" id=\"1\"><adhocList></adhocList></action></batchSub>");
+        let body =
+            format!("<batchSub xmlns=\"{BATCH_NS}\" uri=\"sip:a@b\" name=\"\"><action name=\"subscribe\" id=\"1\"><adhocList></adhocList></action></batchSub>");
         assert_eq!(parse_batch(body.as_bytes()), Err("an adhocList is empty".to_owned()));
     }
 }

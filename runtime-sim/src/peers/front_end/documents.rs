@@ -61,7 +61,10 @@ pub(super) fn categories(uri: &str, presence: &Presence, what: Selection, style:
     }
     let (p, xmlns) = style.names("c:");
     if style.prefixes {
-        out.push_str(&format!("<c:categories xmlns:c=\"{CATEGORIES}\" xmlns:s=\"{STATE}\" xmlns:t=\"{COMMON}\" xmlns:n=\"{NOTE}\" xmlns:xsi=\"{XSI}\" uri=\"{}\">", escape(uri)));
+        out.push_str(&format!(
+            "<c:categories xmlns:c=\"{CATEGORIES}\" xmlns:s=\"{STATE}\" xmlns:t=\"{COMMON}\" xmlns:n=\"{NOTE}\" xmlns:xsi=\"{XSI}\" uri=\"{}\">",
+            escape(uri)
+        ));
     } else {
         out.push_str(&format!("<categories xmlns=\"{CATEGORIES}\" uri=\"{}\">", escape(uri)));
     }
@@ -85,7 +88,10 @@ pub(super) fn categories(uri: &str, presence: &Presence, what: Selection, style:
         } else {
             let (n, note_ns) = if style.prefixes { ("n:", String::new()) } else { ("", format!(" xmlns=\"{NOTE}\"")) };
             out.push_str(&format!("<{p}category{own} name=\"note\" instance=\"0\" publishTime=\"{}\">\r\n", publish_time(presence.note_unix_ms)));
-            out.push_str(&format!("<{n}note{note_ns}><{n}body type=\"personal\" uri=\"\">{}</{n}body></{n}note>\r\n</{p}category>\r\n", escape(&presence.note)));
+            out.push_str(&format!(
+                "<{n}note{note_ns}><{n}body type=\"personal\" uri=\"\">{}</{n}body></{n}note>\r\n</{p}category>\r\n",
+                escape(&presence.note)
+            ));
         }
     }
     if what.others {
@@ -179,7 +185,8 @@ pub(super) fn rlmi(watcher: &str, version: u32, full: bool, partial: bool, resou
 /// `multipart/related` of a list and its documents; each document ends with a CRLF of its own (`decisions.md` 24).
 pub(super) fn multipart(boundary: &str, list: &str, resources: &[Resource]) -> (String, String) {
     let content_type = format!("multipart/related;type=\"application/rlmi+xml\";start=resourceList;boundary={boundary}");
-    let mut out = format!("--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: resourceList\r\nContent-Type: application/rlmi+xml\r\n\r\n{list}\r\n");
+    let mut out =
+        format!("--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: resourceList\r\nContent-Type: application/rlmi+xml\r\n\r\n{list}\r\n");
     for r in resources {
         if let Some(document) = &r.document {
             out.push_str(&format!("\r\n--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {}\r\n", cid(&r.uri)));

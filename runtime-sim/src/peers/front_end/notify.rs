@@ -32,7 +32,12 @@ impl FrontEnd {
             std::mem::take(&mut dialog.pending).into_iter().map(|(u, c)| (u, Selection::of(c, subscribed))).filter(|(_, s)| !s.is_empty()).collect();
         let [(first, what), ..] = pending[..] else { return };
         if self.rng.chance(self.faults.terminate_dialog_pm) {
-            let state = self.rng.pick(&["terminated;expires=0", "terminated;reason=deactivated", "terminated;reason=timeout", "terminated;reason=probation;retry-after=2"]);
+            let state = self.rng.pick(&[
+                "terminated;expires=0",
+                "terminated;reason=deactivated",
+                "terminated;reason=timeout",
+                "terminated;reason=probation;retry-after=2",
+            ]);
             return self.send_terminated(now, id, state);
         }
         if self.rng.chance(self.faults.terminate_resource_pm) {
@@ -205,6 +210,9 @@ impl FrontEnd {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         if let Some(awaiting) = dialog.awaiting.get_mut(&cseq) {
             awaiting.copies += 1;
+            self.counts.notifies += 1;
+        } else {
+            self.counts.benotifies += 1;
         }
         if let Some(conn) = dialog.conn {
             let bytes = dialog.last_text.clone().into_bytes();
@@ -263,15 +271,7 @@ fn active(expires_at: Mono, now: Mono) -> String {
 }
 
 #[expect(clippy::too_many_arguments, reason = "the facts of one request")]
-fn request_text(
-    dialog: &super::dialog::Dialog,
-    benotify: bool,
-    cseq: u32,
-    branch: &str,
-    state: &str,
-    body: Option<&BodyText>,
-    transport: &str,
-) -> String {
+fn request_text(dialog: &super::dialog::Dialog, benotify: bool, cseq: u32, branch: &str, state: &str, body: Option<&BodyText>, transport: &str) -> String {
     let method = if benotify { "BENOTIFY" } else { "NOTIFY" };
     let state_name = if benotify { "subscription-state" } else { "Subscription-State" };
     let ip = 74 + dialog.node;

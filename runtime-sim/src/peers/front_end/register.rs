@@ -34,7 +34,8 @@ impl FrontEnd {
             return self.reply(conn, msg, 503, "Service Unavailable", &[("Retry-After", &seconds)], None);
         }
         if !self.faults.redirect_to.is_empty() {
-            let hosts = self.faults.redirect_to.iter().enumerate().map(|(i, h)| format!("<sip:{h};transport={}>;q=0.{}", self.config.transport, 7 - 4 * i.min(1)));
+            let hosts =
+                self.faults.redirect_to.iter().enumerate().map(|(i, h)| format!("<sip:{h};transport={}>;q=0.{}", self.config.transport, 7 - 4 * i.min(1)));
             let contacts = hosts.collect::<Vec<_>>().join(", ");
             return self.reply(conn, msg, 301, "Redirect request to Home Server", &[("Contact", &contacts), ("Expires", "0")], None);
         }
@@ -86,12 +87,7 @@ impl FrontEnd {
     fn confirm_registration(&mut self, now: Mono, conn: u64, key: &str, msg: &SipMsg, uuid: &str) {
         let Some(r) = self.registrations.get(key).cloned() else { return };
         let seconds = self.config.register_expires_s;
-        let own = format!(
-            "<{};ms-received-cid={}>;expires={seconds};+sip.instance=\"<urn:uuid:{uuid}>\";gruu=\"{}\"",
-            r.contact,
-            received_cid(conn),
-            r.gruu
-        );
+        let own = format!("<{};ms-received-cid={}>;expires={seconds};+sip.instance=\"<urn:uuid:{uuid}>\";gruu=\"{}\"", r.contact, received_cid(conn), r.gruu);
         let expires = seconds.to_string();
         let keep_alive = format!("UAS; tcp=no; hop-hop=yes; end-end=no; timeout={}", self.config.keep_alive_s);
         let mut headers = vec![("Expires", expires.as_str())];

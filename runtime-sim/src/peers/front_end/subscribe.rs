@@ -24,7 +24,8 @@ impl FrontEnd {
             return self.reply(conn, msg, 503, "Service Unavailable", &[("Retry-After", &seconds)], None);
         }
         if self.rng.chance(self.faults.subscribe_5xx_pm) {
-            let (code, text) = self.rng.pick(&[(408, "Request Timeout"), (480, "Temporarily Unavailable"), (500, "Server Internal Error"), (504, "Server Time-out")]);
+            let (code, text) =
+                self.rng.pick(&[(408, "Request Timeout"), (480, "Temporarily Unavailable"), (500, "Server Internal Error"), (504, "Server Time-out")]);
             return self.reply(conn, msg, code, text, &[], None);
         }
         if !msg.header("event").unwrap_or_default().starts_with("presence") {
@@ -288,7 +289,8 @@ impl FrontEnd {
         let transport = self.config.transport.to_ascii_lowercase();
         let contact = format!("<sip:{host}:5061;transport={transport}>");
         let route = format!("<sip:{host}:5061;transport={transport};opaque=state:F:T:Ci.D{id}:Ti.{tag};lr;ms-route-sig=aa{tag}>");
-        let mut headers = vec![("Record-Route", route.as_str()), ("Contact", &contact), ("Expires", &seconds), ("Event", "presence"), ("subscription-state", &state)];
+        let mut headers =
+            vec![("Record-Route", route.as_str()), ("Contact", &contact), ("Expires", &seconds), ("Event", "presence"), ("subscription-state", &state)];
         let cseq;
         let mut body = body;
         let inline_body = if inline { body.take() } else { None };

@@ -42,7 +42,10 @@ impl Story {
     fn open(&mut self, node: u16, conn: u64, session: &str, mode: &str) {
         self.server.accept(self.now, node, conn);
         self.line(conn, r#"{"v":1,"seq":1,"dir":"ctl","op":"hello","proto":"ucc-bridge/1"}"#);
-        self.line(conn, &format!(r#"{{"v":1,"seq":2,"dir":"ctl","op":"open","ch":"tserver:SIPS","client":"t","session":"{session}","mode":"{mode}","linger_s":30}}"#));
+        self.line(
+            conn,
+            &format!(r#"{{"v":1,"seq":2,"dir":"ctl","op":"open","ch":"tserver:SIPS","client":"t","session":"{session}","mode":"{mode}","linger_s":30}}"#),
+        );
     }
 
     fn request(&mut self, conn: u64, seq: u64, id: i64, name: &str, more: &str) {
