@@ -224,7 +224,7 @@ pub struct CtiTimers {
     pub retry_min_ms: u64,
     /// Longest such pause.
     pub retry_max_ms: u64,
-    /// First pause before logging in again an agent that was logged out; doubled up to `retry_max_ms`.
+    /// The same for a refused login.
     pub relogin_ms: u64,
     /// Error 57 (TERR_TIMEOUT) is repeated once after this.
     pub terr_timeout_retry_ms: u64,

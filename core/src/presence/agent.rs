@@ -44,7 +44,7 @@ impl Presence {
         let changed = slot.have != state;
         slot.have = state;
         if !fulfils(state, req) {
-            self.back_off(cx, dn);
+            self.back_off(cx, dn, req);
             return;
         }
         slot.failures = 0;
@@ -145,7 +145,7 @@ impl Presence {
                 slot.ours = None;
                 slot.failures = slot.failures.saturating_add(1);
                 if slot.failures > 1 {
-                    self.back_off(cx, dn);
+                    self.back_off(cx, dn, req);
                 }
             }
             Reaction::Success => self.on_same_state(dn, req),
@@ -165,7 +165,7 @@ impl Presence {
                 if matches!(req, CtiReq::State(_)) && slot.have == AgentState::Unknown {
                     slot.have = AgentState::LoggedOut;
                 }
-                self.back_off(cx, dn);
+                self.back_off(cx, dn, req);
             }
         }
     }

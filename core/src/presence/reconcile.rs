@@ -10,6 +10,7 @@ use super::decide::{Decision, decide};
 use super::note::note_hash;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
+use crate::action::CtiReq;
 use crate::config::Config;
 use crate::cti::CtiSide;
 use crate::cx::Cx;
@@ -227,11 +228,12 @@ impl Presence {
     }
 
     /// Tries again after a pause that doubles with every failure.
-    pub(super) fn back_off(&mut self, cx: &mut Cx<'_>, dn: DnId) {
+    pub(super) fn back_off(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq) {
         let slot = &mut self.dns[dn.index()];
         slot.failures = slot.failures.saturating_add(1);
         let timers = &cx.config.cti.timers;
-        let pause = timers.retry_min_ms.saturating_mul(1 << u32::from(slot.failures.min(16) - 1)).min(timers.retry_max_ms);
+        let first = if req == CtiReq::AgentLogin { timers.relogin_ms } else { timers.retry_min_ms };
+        let pause = first.saturating_mul(1 << u32::from(slot.failures.min(16) - 1)).min(timers.retry_max_ms);
         let pause = cx.entropy.jitter(pause, timers.jitter_percent);
         self.retry_after(cx, dn, pause);
     }

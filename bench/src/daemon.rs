@@ -1,0 +1,119 @@
+//! Starts and watches the program under measurement, on core 0.
+use crate::far_ends::people_csv;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// A running child; ended when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    folder: PathBuf,
+}
+
+/// A throw-away CA and server certificate.
+pub(crate) struct Identity {
+    ca_pem: String,
+    pub(crate) server: Arc<rustls::ServerConfig>,
+}
+
+impl Identity {
+    pub(crate) fn new() -> Result<Self, String> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()]).map_err(|e| e.to_string())?;
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|b| b.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key))
+            .map_err(|e| e.to_string())?;
+        Ok(Self { ca_pem: made.cert.pem(), server: Arc::new(server) })
+    }
+}
+
+impl Daemon {
+    /// The daemon with `workers` workers, profile `open`.
+    pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>) -> Result<Self, String> {
+        let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
+        write("people.csv", &people_csv(workers))?;
+        let tls = match identity {
+            Some(identity) => {
+                write("ca.pem", &identity.ca_pem)?;
+                "transport = \"tls\"\n[uc.tls]\nca = \"ca.pem\"\n"
+            }
+            None => "transport = \"tcp\"\n",
+        };
+        write("uc.toml", &config(sip, bridge, tls))?;
+        let program = beside("uc-connector")?;
+        let child = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(program)
+            .args(["run", "--config"])
+            .arg(folder.join("uc.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|e| format!("taskset (package util-linux): {e}"))?;
+        Ok(Self { child, folder })
+    }
+
+    /// The bare program.
+    pub(crate) fn bare(sip: u16, bridge: u16, length: usize) -> Result<Self, String> {
+        let child = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(beside("uc-bench")?)
+            .args(["bare-server", &sip.to_string(), &bridge.to_string(), &length.to_string()])
+            .spawn()
+            .map_err(|e| format!("taskset (package util-linux): {e}"))?;
+        Ok(Self { child, folder: PathBuf::new() })
+    }
+
+    /// An error if the child has ended.
+    pub(crate) fn check(&mut self) -> Result<(), String> {
+        match self.child.try_wait() {
+            Ok(Some(status)) => Err(format!("the daemon ended: {status}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// User and system time so far, all threads.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let ticks: f64 = [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<f64>().ok()).sum();
+        ticks / rustix::param::clock_ticks_per_second() as f64
+    }
+
+    /// Resident set.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) * 1024
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !self.folder.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn beside(name: &str) -> Result<PathBuf, String> {
+    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    let path = me.with_file_name(name);
+    if path.exists() { Ok(path) } else { Err(format!("{} is missing: cargo build --release --workspace", path.display())) }
+}
+
+fn config(sip: u16, bridge: u16, tls: &str) -> String {
+    format!(
+        "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n[uc]\nendpoints = [\"127.0.0.1:{sip}\"]\n{tls}\
+         [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n\
+         [[switch]]\nname = \"SIP_Switch\"\nredundancy = \"single\"\n[[switch.server]]\nname = \"SIPS\"\naddress = \"127.0.0.1:{bridge}\"\n\
+         [ops]\nlisten = \"off\"\n[log]\nlevel = \"warn\"\n"
+    )
+}

@@ -1,0 +1,41 @@
+//! Measures what the product promises, side by side with what it is compared with; one command, one table.
+//!
+//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `memory`, `recovery`. Method and results: `bench/README.md`.
+use std::process::ExitCode;
+
+mod alloc_count;
+mod bare;
+mod daemon;
+mod e2e;
+mod far_ends;
+mod micro;
+mod seed;
+mod storm;
+mod table;
+
+#[global_allocator]
+static COUNTING: alloc_count::Counting = alloc_count::Counting;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let what = args.next().unwrap_or_else(|| "all".into());
+    let rest: Vec<String> = args.collect();
+    let result = match what.as_str() {
+        "micro" => micro::run(),
+        "count" => micro::count(&rest),
+        "storm" => storm::run(),
+        "e2e" => e2e::run(&rest),
+        "memory" => e2e::memory(),
+        "recovery" => e2e::recovery(),
+        "bare-server" => bare::serve(&rest),
+        "all" => micro::run().and_then(|()| storm::run()).and_then(|()| e2e::run(&rest)).and_then(|()| e2e::recovery()).and_then(|()| e2e::memory()),
+        _ => Err(format!("unknown part `{what}`; there are micro, storm, e2e, memory, recovery, all")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
