@@ -126,8 +126,9 @@ impl Draft<'_, '_> {
             Kind::Foreign => self.foreign(at, &[Hand::Ready, Hand::NotReady, Hand::AfterCall]),
             Kind::ForeignLogout => self.foreign(at, &[Hand::Logout]),
             Kind::Errors => {
-                let (code, count) = (self.tape.pick(&ERROR_CODES), self.tape.range(1, 8) as u16);
-                self.push(at, Step::Errors { code, count });
+                let worker = self.tape.index(usize::from(self.options.workers)) as u16;
+                let (code, count) = (self.tape.pick(&ERROR_CODES), self.tape.range(1, 4) as u16);
+                self.push(at, Step::Errors { worker, code, count });
             }
             Kind::Slow => {
                 let (ms, back) = (self.tape.range(1, 15_000) as u32, at + self.length());

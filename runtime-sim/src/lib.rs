@@ -4,9 +4,18 @@
 #![forbid(unsafe_code)]
 
 pub mod arb;
+pub mod checkers;
 pub mod choices;
+pub mod company;
+pub mod model;
 pub mod net;
 pub mod options;
 pub mod peers;
+pub mod replay;
 pub mod rng;
+pub mod run;
+pub mod sabotage;
+pub mod shrink;
 pub mod steps;
+pub mod trace;
+pub mod world;

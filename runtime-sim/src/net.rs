@@ -343,6 +343,18 @@ impl Net {
         self.wake_node(now, node);
     }
 
+    /// The node accepts connections.
+    #[must_use]
+    pub fn is_open(&self, node: Node) -> bool {
+        self.nodes[node.0 as usize].listen == Listen::Open
+    }
+
+    /// The node leaves connections in its backlog.
+    #[must_use]
+    pub fn is_backlog(&self, node: Node) -> bool {
+        self.nodes[node.0 as usize].listen == Listen::Backlog
+    }
+
     /// Nothing passes between the connector and this node, in either direction, until healed.
     pub fn partition(&mut self, now: Mono, node: Node, on: bool) {
         self.nodes[node.0 as usize].partitioned = on;
@@ -508,7 +520,7 @@ impl Net {
         }
         if (split || crumbs) && bytes.len() > 1 {
             // Single bytes only for a while: a whole message in crumbs costs more time than it finds.
-            let at = if crumbs && draw % 8 != 0 { 1 } else { 1 + (draw >> 8) as usize % (bytes.len() - 1) };
+            let at = if crumbs && !draw.is_multiple_of(8) { 1 } else { 1 + (draw >> 8) as usize % (bytes.len() - 1) };
             let rest = bytes.split_off(at);
             line.queue.push_front(Chunk { at: now, sent: first.sent, what: Payload::Bytes(rest) });
         }
@@ -552,6 +564,20 @@ impl Net {
     /// Connections that some end still holds, oldest first, with the time they were started.
     pub fn open_conns(&self) -> impl Iterator<Item = (ConnId, Node, Mono)> + '_ {
         self.conns.iter().map(|(id, c)| (*id, c.node, c.started))
+    }
+
+    /// The node a connection leads to.
+    #[must_use]
+    pub fn node_of(&self, id: ConnId) -> Option<Node> {
+        self.conns.get(&id).map(|c| c.node)
+    }
+
+    /// What TCP's own keep-alive finds out in time: ends whose other end is gone are told.
+    pub fn reset_half_open(&mut self, now: Mono) {
+        let lonely: Vec<ConnId> = self.conns.iter().filter(|(_, c)| c.stage == Stage::Open && c.client_open != c.server_open).map(|(id, _)| *id).collect();
+        for id in lonely {
+            self.reset(now, id);
+        }
     }
 
     /// Bytes delivered so far.

@@ -126,6 +126,10 @@ pub struct Options {
     pub final_round: bool,
     /// Order in which sources are asked when several have something at the same instant.
     pub tie: u8,
+    /// Expiry the pool grants, seconds.
+    pub expires_s: u32,
+    /// The pool strays from the straight path in ways drawn from the seed.
+    pub odd_peers: bool,
     /// The network.
     pub net: NetOptions,
 }
@@ -140,7 +144,7 @@ impl Options {
             seed,
             workers: 20,
             minutes: 60,
-            quiet_minutes: 15,
+            quiet_minutes: 3,
             front_ends: 2,
             redundancy: Redundancy::Hot,
             watchers: 1,
@@ -154,6 +158,8 @@ impl Options {
             weights,
             final_round: true,
             tie: 0,
+            expires_s: 28_800,
+            odd_peers: false,
             net: NetOptions::default(),
         }
     }
@@ -171,6 +177,8 @@ impl Options {
         it.lync_pace = tape.chance(ratio(1, 2));
         it.final_round = tape.chance(ratio(1, 2));
         it.tie = tape.range(0, 5) as u8;
+        it.expires_s = tape.pick(&[600, 600, 3_600, 28_800]);
+        it.odd_peers = tape.chance(ratio(2, 3));
         it.presence_every_ms = tape.pick(&[2_000, 10_000, 30_000, 120_000]);
         it.fault_every_ms = tape.pick(&[15_000, 60_000, 60_000, 240_000]);
         for kind in Kind::ALL {
@@ -219,6 +227,7 @@ impl fmt::Display for Options {
         write!(f, " register={} benotify={} piggyback={}", self.register, self.benotify, self.piggyback)?;
         write!(f, " shared={} lync-pace={} final-round={} tie={}", self.shared_connection, self.lync_pace, self.final_round, self.tie)?;
         let net = &self.net;
+        write!(f, " expires={} odd-peers={}", self.expires_s, self.odd_peers)?;
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
         write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)
     }
@@ -254,6 +263,8 @@ impl Options {
             "lync-pace" => self.lync_pace = value.parse().ok()?,
             "final-round" => self.final_round = value.parse().ok()?,
             "tie" => self.tie = value.parse().ok()?,
+            "expires" => self.expires_s = value.parse().ok()?,
+            "odd-peers" => self.odd_peers = value.parse().ok()?,
             "latency" => self.net.latency_ms = value.parse().ok()?,
             "jitter" => self.net.jitter_ms = value.parse().ok()?,
             "rate" => self.net.bytes_per_ms = value.parse().ok()?,

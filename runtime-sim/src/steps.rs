@@ -102,8 +102,10 @@ pub enum Step {
     CtiLink(bool),
     /// The pair changes roles.
     Switchover,
-    /// The next `count` requests are answered with error `code`.
+    /// The next `count` state requests for this worker are answered with error `code`.
     Errors {
+        /** index of the person */
+        worker: u16,
         /** T-Library error code */
         code: u16,
         /** how many */
@@ -163,7 +165,7 @@ impl fmt::Display for Step {
             Self::Foreign(worker, hand) => write!(f, "foreign {worker} {}", hand.word()),
             Self::CtiLink(up) => write!(f, "cti-link {}", if *up { "up" } else { "down" }),
             Self::Switchover => f.write_str("switchover"),
-            Self::Errors { code, count } => write!(f, "errors {code} {count}"),
+            Self::Errors { worker, code, count } => write!(f, "errors {worker} {code} {count}"),
             Self::Slow(ms) => write!(f, "slow {ms}"),
             Self::Add(worker) => write!(f, "add {worker}"),
             Self::Remove(worker) => write!(f, "remove {worker}"),
@@ -210,7 +212,7 @@ fn parse_step(text: &str) -> Option<Step> {
             _ => return None,
         }),
         "switchover" => Step::Switchover,
-        "errors" => Step::Errors { code: next()?.parse().ok()?, count: next()?.parse().ok()? },
+        "errors" => Step::Errors { worker: next()?.parse().ok()?, code: next()?.parse().ok()?, count: next()?.parse().ok()? },
         "slow" => Step::Slow(next()?.parse().ok()?),
         "add" => Step::Add(next()?.parse().ok()?),
         "remove" => Step::Remove(next()?.parse().ok()?),
@@ -259,7 +261,7 @@ mod tests {
             Step::Foreign(7, Hand::AfterCall),
             Step::CtiLink(false),
             Step::Switchover,
-            Step::Errors { code: 57, count: 3 },
+            Step::Errors { worker: 4, code: 57, count: 3 },
             Step::Slow(2_500),
             Step::Add(21),
             Step::Remove(4),

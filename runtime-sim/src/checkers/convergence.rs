@@ -1,0 +1,51 @@
+//! Convergence: after the quiet phase every monitored worker's agent state is the mapping of the last presence, or the override that owns it; and what the core
+//! believes is what T-Server shows.
+use super::{Checker, Scene, Truth, Verdict, WorkerTruth};
+use crate::model::{Expect, Model, Shown};
+use uc_core::views::AgentState;
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Convergence;
+
+/// What is wrong with one worker, if anything.
+///
+/// # Errors
+/// One sentence.
+pub fn check(worker: &WorkerTruth, model: &Model) -> Verdict {
+    let shown = Shown::of(worker.agent);
+    match model.expect(worker.worker) {
+        Expect::OneOf(allowed) if !allowed.contains(&shown) => {
+            Err(format!("worker {} with presence {:?} shows {shown:?} in the contact centre, expected {allowed:?}", worker.worker, worker.availability))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Checker for Convergence {
+    fn name(&self) -> &'static str {
+        "convergence"
+    }
+
+    fn on_quiet(&mut self, scene: Scene<'_>, truth: &Truth<'_>) -> Verdict {
+        for worker in &truth.workers {
+            check(worker, truth.model)?;
+            let Some(view) = scene.core.dn(worker.dn) else {
+                return Err(format!("worker {}: the core does not know {}", worker.worker, worker.dn));
+            };
+            if view.state != AgentState::Unknown && Shown::of(view.state) != Shown::of(worker.agent) {
+                return Err(format!("worker {}: the core believes {:?}, T-Server shows {:?}", worker.worker, view.state, worker.agent));
+            }
+            let availability = scene.core.worker(worker.user).map(|v| v.availability);
+            if availability != Some(worker.availability.unwrap_or(0)) {
+                return Err(format!("worker {}: the core believes presence {availability:?}, the pool has {:?}", worker.worker, worker.availability));
+            }
+            // With a certain end the reasons must be those of the last presence.
+            let moved = matches!(Shown::of(worker.agent), Shown::Ready | Shown::NotReady);
+            if truth.final_round && moved && worker.status.as_deref() != truth.model.status(worker.worker) {
+                return Err(format!("worker {}: KW_UC_STATUS is {:?}, expected {:?}", worker.worker, worker.status, truth.model.status(worker.worker)));
+            }
+        }
+        Ok(())
+    }
+}

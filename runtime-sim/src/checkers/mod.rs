@@ -1,0 +1,108 @@
+//! Invariants, one family per file. A checker sees the boundary of the core (inputs, actions, views), what happened outside, and the truth at the end; it keeps its
+//! own books and says what broke in words of the domain.
+pub mod convergence;
+pub mod coverage;
+pub mod deadline;
+pub mod echo;
+pub mod leak;
+pub mod peers;
+pub mod recovery;
+pub mod reported;
+pub mod stale;
+pub mod storm;
+
+use crate::model::Model;
+use crate::steps::Step;
+use uc_core::id::{DnId, UserId};
+use uc_core::views::AgentState;
+use uc_core::{Action, Connector, Input, Mono};
+
+/// `Err`: one sentence that says what broke.
+pub type Verdict = Result<(), String>;
+
+/// The core as it stands, and the time.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// Now.
+    pub now: Mono,
+    /// The core. Checkers read views and the directory only.
+    pub core: &'a Connector,
+}
+
+/// One monitored worker as the peers know them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerTruth {
+    /// Number of the person in the world.
+    pub worker: u16,
+    /// Id in the core.
+    pub user: UserId,
+    /// The DN.
+    pub dn: DnId,
+    /// What the Front Ends would tell a new watcher.
+    pub availability: Option<u32>,
+    /// The agent's state at the primary T-Server.
+    pub agent: AgentState,
+    /// `KW_UC_STATUS` of the state, if there is one.
+    pub status: Option<String>,
+    /// Live subscriptions at the Front Ends on live connections of ours that watch this user.
+    pub watched: u32,
+}
+
+/// What is true outside, at one instant of the quiet phase.
+#[derive(Clone, Debug)]
+pub struct Truth<'a> {
+    /// Every monitored worker.
+    pub workers: Vec<WorkerTruth>,
+    /// What should be.
+    pub model: &'a Model,
+    /// Complaints of the emulated peers.
+    pub violations: Vec<String>,
+    /// When the quiet phase began.
+    pub calm_since: Mono,
+    /// Since when the contact centre has been as the model wants.
+    pub converged_since: Option<Mono>,
+    /// The world's options say that every worker's presence changed once more when the quiet phase began.
+    pub final_round: bool,
+}
+
+/// One invariant family.
+pub trait Checker: std::fmt::Debug {
+    /// Name in messages and replay files.
+    fn name(&self) -> &'static str;
+    /// The core is about to be given this.
+    fn on_input(&mut self, _scene: Scene<'_>, _input: &Input<'_>) -> Verdict {
+        Ok(())
+    }
+    /// The core asked for this.
+    fn on_action(&mut self, _scene: Scene<'_>, _action: &Action) -> Verdict {
+        Ok(())
+    }
+    /// The core has been drained after one input.
+    fn on_settled(&mut self, _scene: Scene<'_>) -> Verdict {
+        Ok(())
+    }
+    /// Something happened outside.
+    fn on_step(&mut self, _scene: Scene<'_>, _step: &Step) -> Verdict {
+        Ok(())
+    }
+    /// The quiet phase is over.
+    fn on_quiet(&mut self, _scene: Scene<'_>, _truth: &Truth<'_>) -> Verdict {
+        Ok(())
+    }
+}
+
+/// All checkers.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Checker>> {
+    vec![
+        Box::new(convergence::Convergence),
+        Box::new(storm::NoStorm::default()),
+        Box::new(echo::NoEcho::default()),
+        Box::new(stale::NoStale::default()),
+        Box::new(coverage::Coverage::default()),
+        Box::new(leak::NoLeak::default()),
+        Box::new(recovery::Recovery),
+        Box::new(deadline::Deadline::default()),
+        Box::new(peers::Peers),
+    ]
+}

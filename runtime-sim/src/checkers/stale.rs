@@ -1,0 +1,97 @@
+//! No stale overwrite: an older presence never wins over a newer one, across re-subscription, failover and crossing messages.
+//!
+//! The emulated pool stamps truthfully, so the stamp decides. A document the core refused (481, 500, ...) does not count.
+use super::{Checker, Scene, Verdict};
+use std::collections::BTreeMap;
+use uc_core::id::UserId;
+use uc_core::uc_event::{Body, CategoryDoc, Found, PublishTime, UcEvent};
+use uc_core::{Action, Input};
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    availability: u32,
+    publish_time: PublishTime,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct NoStale {
+    held: BTreeMap<UserId, Held>,
+    /// States in the document at hand.
+    offered: Vec<(UserId, Held)>,
+    /// The document at hand must be taken when it is newer.
+    binding: bool,
+}
+
+impl NoStale {
+    fn offer(&mut self, scene: Scene<'_>, doc: &CategoryDoc<'_>) {
+        if let (Some(user), Found::Value(state)) = (scene.core.directory().user_by_uri(&doc.uri), &doc.state)
+            && let Some(availability) = state.availability
+        {
+            self.offered.push((user, Held { availability, publish_time: state.publish_time }));
+        }
+    }
+
+    fn offer_all(&mut self, scene: Scene<'_>, body: &Body<'_>) {
+        match body {
+            Body::Categories(doc) => self.offer(scene, doc),
+            Body::List(list) => list.docs.iter().for_each(|doc| self.offer(scene, doc)),
+            _ => {}
+        }
+    }
+}
+
+impl Checker for NoStale {
+    fn name(&self) -> &'static str {
+        "stale"
+    }
+
+    fn on_input(&mut self, scene: Scene<'_>, input: &Input<'_>) -> Verdict {
+        self.offered.clear();
+        self.binding = false;
+        match input {
+            Input::Uc { event: UcEvent::Notify(notify), .. } => self.offer_all(scene, &notify.body),
+            Input::Uc { event: UcEvent::Response(response), .. } => self.offer_all(scene, &response.body),
+            Input::Reconfigure(_) => self.held.clear(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_action(&mut self, _scene: Scene<'_>, action: &Action) -> Verdict {
+        if let Action::Answer { status, .. } = action {
+            self.binding = *status == 200;
+        }
+        Ok(())
+    }
+
+    fn on_settled(&mut self, scene: Scene<'_>) -> Verdict {
+        for (user, _) in &self.offered {
+            let Some(view) = scene.core.worker(*user) else { continue };
+            // The newest state for this user in the document at hand, and the one it led to.
+            let newest = self.offered.iter().filter(|(u, _)| u == user).map(|(_, h)| *h).max_by_key(|h| h.publish_time);
+            let taken = self.offered.iter().filter(|(u, h)| u == user && h.availability == view.availability).map(|(_, h)| *h).max_by_key(|h| h.publish_time);
+            let (before, Some(newest)) = (self.held.get(user).copied(), newest) else { continue };
+            match (before, taken) {
+                (Some(before), Some(taken)) if taken.publish_time < before.publish_time && before.availability != view.availability => {
+                    return Err(format!(
+                        "{user}: presence {} of {} was overwritten by {} of {}",
+                        before.availability, before.publish_time.0, taken.availability, taken.publish_time.0
+                    ));
+                }
+                (Some(before), _) if self.binding && newest.publish_time > before.publish_time && view.availability != newest.availability => {
+                    return Err(format!("{user}: presence {} was answered 200 and ignored, the view still shows {}", newest.availability, view.availability));
+                }
+                (None, None) if self.binding => {
+                    return Err(format!("{user}: the first presence {} was answered 200 and ignored", newest.availability));
+                }
+                _ => {}
+            }
+            if let Some(taken) = taken.filter(|t| before.is_none_or(|b| t.publish_time >= b.publish_time)) {
+                self.held.insert(*user, taken);
+            }
+        }
+        self.offered.clear();
+        Ok(())
+    }
+}

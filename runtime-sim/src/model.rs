@@ -1,0 +1,195 @@
+//! The reference model: small, obvious, told what people did, asked what the contact centre should show in the end.
+//!
+//! It knows presence, the mapping and the rule for other people's hands; it knows no links, dialogs, requests or time-outs. Where the order of two things cannot be
+//! known (a presence change and a foreign hand within the time messages travel or links are down), it allows both outcomes.
+use crate::steps::Hand;
+use std::collections::BTreeMap;
+use uc_core::config::{ForeignRule, PresenceConfig, Rule};
+use uc_core::presence::Class;
+use uc_core::views::AgentState;
+
+/// What is known of one worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerModel {
+    /// Last published number, token and note.
+    pub availability: u32,
+    /// Activity token, empty for none.
+    pub token: String,
+    /// Note.
+    pub note: String,
+    /// Every foreign state that may stand: set since the last presence change, or so close before it that the order is open.
+    pub hands: Vec<Hand>,
+    /// The last target of the mapping, kept while a class says to leave the agent alone.
+    target: Option<Rule>,
+    /// The last change may not have arrived: its request was answered with an error that is not repeated.
+    pub excused: bool,
+}
+
+/// What the contact centre may show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything: nothing was ever asked for, or an error stands.
+    Anything,
+    /// One of these.
+    OneOf(Vec<Shown>),
+}
+
+/// A state as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shown {
+    /// Ready.
+    Ready,
+    /// Not ready, in any work mode.
+    NotReady,
+    /// Logged out.
+    LoggedOut,
+    /// Logged in only, or not known.
+    Other,
+}
+
+impl Shown {
+    /// How a reported state looks.
+    #[must_use]
+    pub const fn of(state: AgentState) -> Self {
+        match state {
+            AgentState::Ready => Self::Ready,
+            AgentState::NotReady(_) => Self::NotReady,
+            AgentState::LoggedOut => Self::LoggedOut,
+            AgentState::LoggedIn | AgentState::Unknown => Self::Other,
+        }
+    }
+
+    const fn of_hand(hand: Hand) -> Self {
+        match hand {
+            Hand::Ready => Self::Ready,
+            Hand::NotReady | Hand::AfterCall => Self::NotReady,
+            Hand::Logout => Self::LoggedOut,
+        }
+    }
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    rules: PresenceConfig,
+    workers: BTreeMap<u16, WorkerModel>,
+}
+
+impl Model {
+    /// Nobody known yet.
+    #[must_use]
+    pub const fn new(rules: PresenceConfig) -> Self {
+        Self { rules, workers: BTreeMap::new() }
+    }
+
+    /// A worker's presence changed. `may_cross`: the change may still cross a foreign hand that came before it.
+    pub fn presence(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>, may_cross: bool) {
+        let rule = self.rules.rules[Class::of(availability) as usize];
+        let it = self.workers.entry(worker).or_default();
+        let same = it.availability == availability && it.token == token;
+        (it.availability, it.token) = (availability, token.to_string());
+        if let Some(note) = note {
+            it.note = note.to_string();
+        }
+        if rule != Rule::Ignore {
+            it.target = Some(rule);
+        }
+        // What is published again unchanged ends nothing.
+        if !same && !may_cross && rule != Rule::Ignore {
+            it.hands.clear();
+        }
+    }
+
+    /// Another client changed an agent's state.
+    pub fn foreign(&mut self, worker: u16, hand: Hand) {
+        self.workers.entry(worker).or_default().hands.push(hand);
+    }
+
+    /// A request about this worker was refused for good.
+    pub fn excuse(&mut self, worker: u16) {
+        self.workers.entry(worker).or_default().excused = true;
+    }
+
+    /// The final round has come: from here on order is certain.
+    pub fn settle(&mut self) {
+        for worker in self.workers.values_mut() {
+            worker.hands.clear();
+            worker.excused = false;
+        }
+    }
+
+    /// What is known of a worker.
+    #[must_use]
+    pub fn worker(&self, worker: u16) -> Option<&WorkerModel> {
+        self.workers.get(&worker)
+    }
+
+    /// What the contact centre may show for this worker once everything has arrived.
+    #[must_use]
+    pub fn expect(&self, worker: u16) -> Expect {
+        let Some(it) = self.workers.get(&worker) else { return Expect::Anything };
+        let Some(target) = it.target.filter(|_| !it.excused) else { return Expect::Anything };
+        let mut shown = match target {
+            Rule::Ignore => return Expect::Anything,
+            Rule::Ready { .. } => vec![Shown::Ready],
+            Rule::NotReady { .. } => vec![Shown::NotReady],
+            Rule::Logout => vec![Shown::LoggedOut],
+        };
+        for hand in &it.hands {
+            let rule = if *hand == Hand::Logout { self.rules.foreign_logout } else { self.rules.foreign };
+            if rule == ForeignRule::UntilNextPresence {
+                shown.push(Shown::of_hand(*hand));
+            }
+        }
+        shown.sort_unstable();
+        shown.dedup();
+        Expect::OneOf(shown)
+    }
+
+    /// The status word a state request for this worker carries.
+    #[must_use]
+    pub fn status(&self, worker: u16) -> Option<&'static str> {
+        let it = self.workers.get(&worker)?;
+        let urgent = self.rules.urgent_is_dnd && Class::of(it.availability) == Class::Busy && it.token == "urgent-interruptions-only";
+        Some(if urgent { Class::DoNotDisturb.token() } else { Class::of(it.availability).token() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Model {
+        Model::new(PresenceConfig::default())
+    }
+
+    #[test]
+    fn the_last_presence_decides() {
+        let mut m = model();
+        assert_eq!(m.expect(0), Expect::Anything);
+        m.presence(0, 3500, "", None, false);
+        m.presence(0, 6500, "", None, false);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::NotReady]));
+        m.presence(0, 18500, "", None, false);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::LoggedOut]));
+    }
+
+    #[test]
+    fn unknown_presence_changes_nothing() {
+        let mut m = model();
+        m.presence(0, 3500, "", None, false);
+        m.presence(0, 0, "", None, false);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
+    }
+
+    #[test]
+    fn a_foreign_hand_stands_until_the_next_presence() {
+        let mut m = model();
+        m.presence(0, 3500, "", None, false);
+        m.foreign(0, Hand::NotReady);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::NotReady]));
+        m.presence(0, 5000, "", None, false);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
+        assert_eq!(m.status(0), Some("idle-online"));
+    }
+}

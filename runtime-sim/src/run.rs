@@ -1,0 +1,92 @@
+//! A whole run: options and steps from a seed or from bytes, and what came of it.
+use crate::arb;
+use crate::choices::Choices;
+use crate::options::Options;
+use crate::sabotage::Sabotage;
+use crate::steps::Timed;
+use crate::world::{Failure, World};
+
+/// A run before it is run: the content of a replay file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Shape of the world.
+    pub options: Options,
+    /// What happens.
+    pub steps: Vec<Timed>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Hash of everything on the wires and of the end state.
+    pub hash: u64,
+    /// Events of the world.
+    pub events: u64,
+    /// What broke.
+    pub failure: Option<Failure>,
+    /// The story, if it was asked for.
+    pub story: Vec<String>,
+}
+
+/// What the command line may change about a seed's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Workers.
+    pub workers: u16,
+    /// Virtual minutes without the quiet phase.
+    pub minutes: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { workers: 20, minutes: 60 }
+    }
+}
+
+impl Plan {
+    /// The run of a seed.
+    #[must_use]
+    pub fn of_seed(seed: u64, size: Size) -> Self {
+        Self::draw(seed, size, &mut Choices::from_seed(seed))
+    }
+
+    /// The run on a tape of bytes; the first choice is its seed.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8], size: Size) -> Self {
+        let mut tape = Choices::from_bytes(bytes);
+        let seed = tape.range(0, u64::from(u32::MAX));
+        Self::draw(seed, size, &mut tape)
+    }
+
+    fn draw(seed: u64, size: Size, tape: &mut Choices<'_>) -> Self {
+        let mut options = Options::swarm(seed, tape);
+        (options.workers, options.minutes) = (size.workers, size.minutes);
+        let steps = arb::steps(&options, tape);
+        Self { options, steps }
+    }
+
+    /// Runs it.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        self.run_with(Sabotage::None, false)
+    }
+
+    /// Runs it with a planted bug, with a story if `told`.
+    #[must_use]
+    pub fn run_with(&self, bug: Sabotage, told: bool) -> Outcome {
+        let mut world = World::with(self.options.clone(), self.steps.clone(), bug, told);
+        world.run();
+        Outcome { hash: world.trace_hash(), events: world.events(), failure: world.failure().cloned(), story: world.story().to_vec() }
+    }
+}
+
+/// Body of the fuzz target: any bytes are a run, and no run breaks an invariant.
+///
+/// # Panics
+/// If one does, with its replay file.
+pub fn fuzz_world(data: &[u8]) {
+    let plan = Plan::of_bytes(data, Size { workers: 6, minutes: 10 });
+    if let Some(failure) = plan.run().failure {
+        panic!("{}: {} at {}\n{}", failure.checker, failure.text, failure.at, crate::replay::print(&plan, failure.checker));
+    }
+}

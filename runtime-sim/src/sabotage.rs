@@ -1,0 +1,36 @@
+//! Planted bugs, between core and world: each shows one checker catching what it is there for. A run without sabotage is untouched.
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sabotage {
+    /// None.
+    #[default]
+    None,
+    /// Notifications about the first worker never reach the core (convergence).
+    ForgetPresence,
+    /// Each state request is seen twice (storm).
+    DoubleRequest,
+    /// A confirmed request is made again (echo).
+    EchoRequest,
+    /// The core is given an old state under a new stamp (stale).
+    OldStateWins,
+    /// The core does not hear that the pool ended its subscription (coverage).
+    DeafToTermination,
+    /// From the quiet phase on, SIP responses never reach the core (leak).
+    SwallowResponses,
+    /// One T-Server is never mended (recovery).
+    NeverMended,
+    /// Something outside the seed gets into the run (determinism).
+    Impure,
+    /// The core is not woken (deadline).
+    OverSleep,
+    /// Rubbish is sent to the pool (peers).
+    Rubbish,
+}
+
+static CALLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// A number that differs from call to call: what a run must never depend on. For [`Sabotage::Impure`] only.
+pub(crate) fn impure() -> u64 {
+    CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}

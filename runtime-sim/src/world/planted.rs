@@ -1,0 +1,94 @@
+//! Planted bugs, carried out between core and world. Nothing here runs unless a test asks for it.
+use super::World;
+use crate::checkers::reported::{number, shown_by};
+use crate::checkers::storm::changes_state;
+use crate::company;
+use crate::net::Side;
+use crate::sabotage::Sabotage;
+use std::borrow::Cow;
+use uc_core::action::{CtiOut, CtiReq};
+use uc_core::cti_event::CtiEvent;
+use uc_core::uc_event::{Body, CategoryDoc, Found, Notify, PublishTime, StateValue, SubState, UcEvent};
+use uc_core::{Action, Input};
+
+/// What the plot remembers.
+#[derive(Debug, Default)]
+pub(super) struct Plot {
+    last_request: Option<Action>,
+    /// A run that is not a function of its seed.
+    noise: Option<u64>,
+}
+
+fn is_about(body: &Body<'_>, uri: &str) -> bool {
+    let same = |doc: &CategoryDoc<'_>| doc.uri.eq_ignore_ascii_case(uri);
+    match body {
+        Body::Categories(doc) => same(doc),
+        Body::List(list) => list.docs.iter().any(same),
+        _ => false,
+    }
+}
+
+impl World {
+    /// True: the core must not see the input.
+    pub(super) fn intercept(&mut self, input: &Input<'_>) -> bool {
+        let victim = company::uri_of(0);
+        match (self.sabotage, input) {
+            (Sabotage::ForgetPresence, Input::Uc { event: UcEvent::Notify(notify), .. }) => is_about(&notify.body, &victim),
+            (Sabotage::DeafToTermination, Input::Uc { event: UcEvent::Notify(notify), .. }) => notify.state == SubState::Terminated,
+            (Sabotage::SwallowResponses, Input::Uc { event: UcEvent::Response(_), .. }) => self.books.calm_since.is_some(),
+            (Sabotage::OverSleep, Input::Wake) => true,
+            (Sabotage::OldStateWins, Input::Uc { link, event: UcEvent::Notify(notify) }) if is_about(&notify.body, &victim) => {
+                // The first state of all, under a stamp of the far future, as an old cache would tell it.
+                let state = StateValue { availability: Some(3_500), publish_time: PublishTime(u64::MAX), ..StateValue::default() };
+                let doc = CategoryDoc { uri: Cow::Owned(victim), state: Found::Value(state), note: Found::Absent, calendar: Found::Absent, others: 0 };
+                let forged = Notify { body: Body::Categories(doc), ..Notify::clone(notify) };
+                self.core.handle(company::clock(self.now), Input::Uc { link: *link, event: UcEvent::Notify(&forged) });
+                true
+            }
+            (Sabotage::EchoRequest, Input::Cti { event: CtiEvent::Event(event), .. }) => {
+                if event.ref_id != 0 && matches!(event.id, number::READY | number::NOT_READY) && shown_by(event).is_some() {
+                    self.echo_next = self.plot.last_request.take();
+                }
+                false
+            }
+            (Sabotage::Impure, _) => {
+                // The address of something on the heap differs from run to run; so does this count, kept outside the run.
+                let noise = *self.plot.noise.get_or_insert_with(crate::sabotage::impure);
+                self.trace.num(noise);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Looks at what was just done, and may do it again.
+    pub(super) fn after_action(&mut self, action: &Action) {
+        let Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } } = action else {
+            if let (Sabotage::Rubbish, Action::SendUc { link, .. }) = (self.sabotage, action)
+                && let Some(conn) = self.sip.get(link.index()).and_then(|w| w.conn)
+            {
+                self.put(conn, Side::Client, b"This is no SIP\r\n\r\n");
+            }
+            return;
+        };
+        if !changes_state(req) {
+            return;
+        }
+        let again = |ref_id: u32| Action::SendCti { link: *link, msg: CtiOut::Request { ref_id, dn: *dn, req: *req } };
+        match (self.sabotage, req) {
+            (Sabotage::DoubleRequest, _) => {
+                let twice = again(ref_id + 1_000_000);
+                self.check(|checker, scene| checker.on_action(scene, &twice));
+            }
+            (Sabotage::EchoRequest, CtiReq::State(_)) => self.plot.last_request = Some(again(ref_id + 1_000_000)),
+            _ => {}
+        }
+    }
+
+    /// The echo of a confirmed request, if one is due.
+    pub(super) fn play_echo(&mut self) {
+        if let Some(action) = self.echo_next.take() {
+            self.check(|checker, scene| checker.on_action(scene, &action));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The quiet phase: everything is mended, time passes, then the truth outside is compared with what should be and what the core believes.
+use super::World;
+use crate::checkers::{Truth, WorkerTruth, convergence, recovery};
+use crate::company;
+use crate::peers::Peer;
+use crate::peers::tserver::AgentState as Emulated;
+use crate::steps::Step;
+use uc_core::Mono;
+use uc_core::views::AgentState;
+
+/// How often the quiet phase looks whether everything is reconciled, milliseconds.
+const LOOK_EVERY_MS: u64 = 2_000;
+/// After everything is reconciled the world stays quiet for so long, milliseconds: no request may be in flight, no echo may come.
+const REST_MS: u64 = 120_000;
+/// Foreign hand and presence change within so many milliseconds may cross.
+const CROSSING_MS: u64 = 20_000;
+
+/// Notes of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Books {
+    /// When everything was mended.
+    pub(super) calm_since: Option<Mono>,
+    /// The last foreign hand.
+    pub(super) last_hand: Mono,
+    /// Some server was out of reach at some time, so the order of things at the two ends is open.
+    pub(super) disturbed: bool,
+    converged_since: Option<Mono>,
+}
+
+impl Books {
+    /// Whether a presence change now may overtake, or be overtaken by, an earlier foreign hand.
+    pub(super) fn order_is_open(&self, now: Mono) -> bool {
+        self.calm_since.is_none() && (self.disturbed || now.since(self.last_hand) < CROSSING_MS)
+    }
+}
+
+impl World {
+    /// Runs everything: the steps, the quiet phase, the last checks. The result is in [`World::failure`].
+    pub fn run(&mut self) {
+        self.run_to(Mono(u64::from(self.options.minutes) * 60_000));
+        if self.failure.is_none() {
+            self.run_quiet();
+        }
+    }
+
+    pub(super) fn run_quiet(&mut self) {
+        self.take_step(&Step::Calm);
+        let (begin, bound) = (self.now, recovery::bound_ms(self.core.directory().config()));
+        self.run_until_converged(bound + 10_000);
+        let recovered = self.books.converged_since;
+        if self.options.final_round && recovered.is_some() {
+            self.final_round();
+            self.run_until_converged(60_000);
+        }
+        let rest = (self.now + REST_MS).max(begin + u64::from(self.options.quiet_minutes) * 60_000);
+        self.run_to(rest);
+        if self.failure.is_some() {
+            return;
+        }
+        self.books.converged_since = recovered;
+        let truth = self.truth();
+        let (violations, model) = (self.violations(), self.model.clone());
+        let truth =
+            Truth { workers: truth, model: &model, violations, calm_since: begin, converged_since: recovered, final_round: self.options.final_round };
+        self.check(|checker, scene| checker.on_quiet(scene, &truth));
+    }
+
+    /// Every worker changes once more, now that everything is in reach.
+    fn final_round(&mut self) {
+        self.model.settle();
+        for worker in self.people.clone() {
+            let before = self.model.worker(worker).map_or(0, |w| w.availability);
+            let availability = if (3_000..6_000).contains(&before) { 6_500 } else { 3_500 };
+            self.take_step(&Step::Presence { worker, availability, token: String::new(), note: None });
+        }
+    }
+
+    /// Runs until the contact centre shows what it should, at most `within_ms`.
+    fn run_until_converged(&mut self, within_ms: u64) {
+        let end = self.now + within_ms;
+        self.books.converged_since = None;
+        while self.failure.is_none() && self.now < end {
+            if self.is_converged() {
+                self.books.converged_since = Some(self.now);
+                return;
+            }
+            self.run_to(self.now + LOOK_EVERY_MS);
+        }
+    }
+
+    /// The contact centre shows what the model allows, and every monitored worker is watched.
+    #[must_use]
+    pub fn is_converged(&self) -> bool {
+        self.truth().iter().all(|worker| {
+            let believed = self.core.worker(worker.user).map(|v| v.availability);
+            worker.watched > 0 && believed == Some(worker.availability.unwrap_or(0)) && convergence::check(worker, &self.model).is_ok()
+        })
+    }
+
+    /// The monitored workers as the peers know them.
+    #[must_use]
+    pub fn truth(&self) -> Vec<WorkerTruth> {
+        let directory = self.core.directory();
+        let worker_truth = |worker: &u16| {
+            let (uri, dn) = (company::uri_of(*worker), company::dn_of(*worker));
+            let user = directory.user_by_uri(&uri)?;
+            Some(WorkerTruth {
+                worker: *worker,
+                user,
+                dn: directory.dns_of(user).next()?,
+                availability: self.front_end.presence(&uri).and_then(|p| p.availability),
+                agent: self.agent_state(&dn),
+                status: self.reason(&dn, "KW_UC_STATUS"),
+                watched: self.front_end.subscriptions_of(&uri, false) as u32,
+            })
+        };
+        self.people.iter().filter_map(worker_truth).collect()
+    }
+
+    fn agent_state(&self, dn: &str) -> AgentState {
+        let Some(truth) = self.t_server.agent(dn) else { return AgentState::Unknown };
+        match truth.state {
+            Emulated::LoggedOut => AgentState::LoggedOut,
+            Emulated::LoggedIn => AgentState::LoggedIn,
+            Emulated::NotReady => AgentState::NotReady(truth.work_mode.unwrap_or(0) as u8),
+            Emulated::Ready => AgentState::Ready,
+        }
+    }
+
+    fn reason(&self, dn: &str, key: &str) -> Option<String> {
+        self.t_server.agent(dn)?.reasons.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    }
+
+    /// What the peers complain about.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.front_end.violations().iter().chain(self.t_server.violations()).cloned().collect()
+    }
+}
