@@ -174,6 +174,13 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_to_the_seed_is_the_one_of_the_corpus() {
+        let request = include_str!("../../../../corpus/sip/001-notify-seed.sip");
+        let want = include_str!("../../../../corpus/sip/002-notify-seed-200.sip");
+        assert_eq!(answer(request, 200).as_deref(), Ok(want));
+    }
+
+    #[test]
     fn everything_is_repeated_in_order_and_the_tag_is_stable() {
         let want = "SIP/2.0 405 Method Not Allowed\r\nVia: SIP/2.0/TLS one;branch=1 , SIP/2.0/TLS two\r\nVia: SIP/2.0/TLS\r\n three\r\nFrom: <sip:x@y>;tag=1\r\n\
              To: sip:z@y;epid=5;tag=b61e92eb41396e34\r\nCall-ID: c@d\r\nCSeq: 7   INVITE\r\nAllow: NOTIFY, BENOTIFY, OPTIONS\r\nContent-Length: 0\r\n\r\n";

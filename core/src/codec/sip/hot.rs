@@ -140,3 +140,77 @@ fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Lim
         body: if body.is_empty() { Body::None } else { decode_body(content_type, body, limits) },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::sip::{Decoded, message};
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    const SEED: &str = include_str!("../../../../corpus/sip/001-notify-seed.sip");
+    const BENOTIFY: &str = include_str!("../../../../corpus/sip/030-benotify-single-doc.sip");
+
+    /// What both paths say; the hot one may pass.
+    fn both(text: &str) -> (Option<String>, String) {
+        let limits = Limits::default();
+        let slow = match message::decode(text.as_bytes(), &limits) {
+            Ok(Decoded::Notify(notify)) => format!("{notify:?}"),
+            other => format!("{other:?}"),
+        };
+        (notify(text.as_bytes(), &limits).map(|fast| format!("{fast:?}")), slow)
+    }
+
+    #[test]
+    fn the_seed_takes_the_hot_path() {
+        for text in [SEED, BENOTIFY] {
+            let (fast, slow) = both(text);
+            assert_eq!(fast, Some(slow));
+        }
+    }
+
+    #[test]
+    fn the_unusual_is_left_to_the_general_path() {
+        let unusual = [
+            ("Via: ", "Via : "),
+            ("Via: ", "v: "),
+            ("Event: presence\r\n", "Event: presence\r\n ;id=1\r\n"),
+            ("Event: presence\r\n", ""),
+            ("Event: presence\r\n", "Event: presence\r\nevent: presence\r\n"),
+            ("Require: eventlist", "Require: eventlist,100rel"),
+            ("Max-Forwards: 69", "Max-Forwards: \u{e9}"),
+            ("Max-Forwards: 69", "Max-Forwards: 6\t9"),
+            ("Max-Forwards: 69", "Max-Forwards 69"),
+            ("Max-Forwards: 69", "Contact: <sip:a@b>"),
+            ("Max-Forwards: 69", "X-\u{e9}: 69"),
+            ("CSeq: 4 NOTIFY", "CSeq: 4 BENOTIFY"),
+            ("CSeq: 4 NOTIFY", "CSeq: 4294967296 NOTIFY"),
+            ("Content-Length: 659", "Content-Length: 658"),
+            ("Content-Length: 659", "Content-Length: 659\r\nContent-Encoding: gzip"),
+            (" SIP/2.0\r\n", " SIP/2.0\n"),
+            ("tag=D62C0080", "tag=\"D62C0080"),
+        ];
+        for (from, to) in unusual {
+            let text = SEED.replacen(from, to, 1);
+            assert_ne!(text, SEED, "{from}");
+            let (fast, slow) = both(&text);
+            assert!(fast.is_none_or(|fast| fast == slow && to.starts_with("Contact")), "{to}: {slow}");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_gives_the_same() {
+        let head = SEED.find("\r\n\r\n").expect("head") + 4;
+        for at in 0..head {
+            let cut: String = SEED[..at].into();
+            assert_eq!(both(&cut).0, None);
+            for byte in [b' ', b'\r', b'\n', b';', b'"', b'<', b'x', 0] {
+                let mut bytes: Vec<u8> = SEED.into();
+                bytes[at] = byte;
+                let (fast, slow) = both(core::str::from_utf8(&bytes).expect("text"));
+                assert!(fast.is_none_or(|fast| fast == slow), "{at} {byte}");
+            }
+        }
+    }
+}

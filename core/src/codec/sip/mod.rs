@@ -50,6 +50,9 @@ pub fn decode<'a>(frame: &'a [u8], limits: &Limits) -> Result<Decoded<'a>, SipFa
 
 /// What this message is, if it may never be answered.
 fn unanswerable(frame: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 3] = [(b"SIP/", "response"), (b"BENOTIFY ", "BENOTIFY"), (b"ACK ", "ACK")];
-    KINDS.iter().find(|(start, _)| frame.get(..start.len()).is_some_and(|f| f.eq_ignore_ascii_case(start))).map(|(_, kind)| *kind)
+    if frame.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
+        return Some("response");
+    }
+    // Methods are case-sensitive (RFC 3261 §7.1).
+    ["BENOTIFY", "ACK"].into_iter().find(|method| frame.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.first() == Some(&b' ')))
 }

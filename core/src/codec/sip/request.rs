@@ -75,3 +75,88 @@ impl core::fmt::Display for Address {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::sip::{Decoded, Framer, Head, Name, Step, decode};
+    use crate::config::{Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, UcConfig, Watcher};
+    use crate::id::{UserId, WatcherId};
+    use crate::uc_event::Method;
+    use alloc::borrow::Cow;
+    use alloc::string::String;
+    use alloc::sync::Arc;
+    use alloc::vec;
+
+    fn directory() -> Directory {
+        let person = |id: &str, uri: &str| Person { employee_id: id.into(), sip_uri: uri.into(), ..Person::default() };
+        let watchers = vec![Watcher { uri: "sip:w@contoso.example".into(), epid: "56b4641a00".into() }];
+        Directory::new(Arc::new(Config {
+            mode: Mode::Normal,
+            application: "test".into(),
+            uc: UcConfig { watchers, ..UcConfig::default() },
+            cti: CtiConfig { switches: vec![], timers: CtiTimers::default(), pace: CtiPace::open() },
+            presence: PresenceConfig::default(),
+            people: vec![person("1", "sip:alice@contoso.example"), person("2", ""), person("3", "sip:o'neil@contoso.example")],
+            limits: Limits::default(),
+            note_level: NoteLevel::Info,
+        }))
+    }
+
+    fn request() -> SipRequest {
+        SipRequest {
+            method: Method::Subscribe,
+            uri: "sip:w@contoso.example".into(),
+            local: "[2001:db8::20]:55117".parse().expect("address"),
+            tls: true,
+            branch: "z9hG4bKb1".into(),
+            from: "sip:w@contoso.example".into(),
+            from_tag: "f1".into(),
+            epid: Some("56b4641a00".into()),
+            to: "sip:w@contoso.example".into(),
+            to_tag: None,
+            call_id: "c1@h".into(),
+            cseq: 7,
+            routes: vec!["sip:fe01:5061;transport=tls;opaque=state:F:T;lr;ms-route-sig=aa".into(), "sip:fe02;lr".into()].into(),
+            contact: Some("<sip:[2001:db8::20]:55117;transport=tls>".into()),
+            headers: vec![("User-Agent", Cow::Borrowed("UCConnector/0.1")), ("Event", Cow::Borrowed("presence"))],
+            body: SipBody::None,
+        }
+    }
+
+    fn print(msg: &SipRequest) -> String {
+        let mut out = Vec::new();
+        encode_request(msg, &directory(), &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn every_line_in_its_place() {
+        let want = "SUBSCRIBE sip:w@contoso.example SIP/2.0\r\nVia: SIP/2.0/TLS [2001:db8::20]:55117;branch=z9hG4bKb1\r\nMax-Forwards: 70\r\n\
+             Route: <sip:fe01:5061;transport=tls;opaque=state:F:T;lr;ms-route-sig=aa>\r\nRoute: <sip:fe02;lr>\r\n\
+             From: <sip:w@contoso.example>;tag=f1;epid=56b4641a00\r\nTo: <sip:w@contoso.example>\r\nCall-ID: c1@h\r\nCSeq: 7 SUBSCRIBE\r\n\
+             Contact: <sip:[2001:db8::20]:55117;transport=tls>\r\nUser-Agent: UCConnector/0.1\r\nEvent: presence\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(print(&request()), want);
+    }
+
+    #[test]
+    fn a_batch_is_framed_by_its_length_and_names_the_users_that_have_a_uri() {
+        let body = SipBody::Batch { watcher: WatcherId(0), unsubscribe: false, users: vec![UserId(0), UserId(1), UserId(2), UserId(99)].into() };
+        let text = print(&SipRequest { body, to_tag: Some("t2".into()), epid: None, tls: false, ..request() });
+        let mut framer = Framer::new(&Limits::default());
+        framer.push(text.as_bytes());
+        let Step::Message(span) = framer.next() else { panic!("no message: {text}") };
+        assert_eq!(framer.bytes(span), text.as_bytes());
+        let head = Head::parse(text.as_bytes(), &Limits::default()).expect("head");
+        assert_eq!(head.get(Name::ContentType), Some(BATCH_TYPE.as_bytes()));
+        let body = core::str::from_utf8(head.body).expect("text");
+        assert!(body.contains("sip:alice@contoso.example") && body.contains("neil@contoso.example") && body.matches("<resource").count() == 2, "{body}");
+        assert!(matches!(decode(text.as_bytes(), &Limits::default()), Ok(Decoded::Request(request)) if request.in_dialog && request.cseq == 7));
+    }
+
+    #[test]
+    fn no_value_can_forge_a_header() {
+        let text = print(&SipRequest { uri: "sip:a@b\r\nX: y".into(), to: "sip:a\0".into(), ..request() });
+        assert!(text.starts_with("SUBSCRIBE sip:a@b??X: y SIP/2.0\r\n") && text.contains("To: <sip:a?>\r\n"), "{text}");
+    }
+}
