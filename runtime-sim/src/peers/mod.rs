@@ -5,8 +5,12 @@
 //! They are deliberately imperfect: each fault is a plain public field that the driver sets, and each breach of the standards by the connector is noted in
 //! [`Peer::violations`].
 
+pub mod day;
 pub mod front_end;
+pub mod people;
 
+#[cfg(test)]
+mod cross_check;
 mod rng;
 mod sip;
 pub mod tserver;

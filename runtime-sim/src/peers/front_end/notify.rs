@@ -270,7 +270,6 @@ fn active(expires_at: Mono, now: Mono) -> String {
     format!("active;expires={}", expires_at.since(now) / 1000)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the facts of one request")]
 fn request_text(dialog: &super::dialog::Dialog, benotify: bool, cseq: u32, branch: &str, state: &str, body: Option<&BodyText>, transport: &str) -> String {
     let method = if benotify { "BENOTIFY" } else { "NOTIFY" };
     let state_name = if benotify { "subscription-state" } else { "Subscription-State" };

@@ -294,12 +294,13 @@ impl FrontEnd {
         let cseq;
         let mut body = body;
         let inline_body = if inline { body.take() } else { None };
-        if inline_body.is_some() && !ends {
-            if let Some(dialog) = self.dialogs.get_mut(&id) {
-                dialog.local_cseq += 1;
-                cseq = dialog.local_cseq.to_string();
-                headers.push(("ms-piggyback-cseq", &cseq));
-            }
+        if inline_body.is_some()
+            && !ends
+            && let Some(dialog) = self.dialogs.get_mut(&id)
+        {
+            dialog.local_cseq += 1;
+            cseq = dialog.local_cseq.to_string();
+            headers.push(("ms-piggyback-cseq", &cseq));
         }
         if benotify {
             headers.push(("Supported", "ms-benotify"));
