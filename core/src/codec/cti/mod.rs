@@ -4,8 +4,11 @@
 pub mod bridge;
 pub mod catalogue;
 mod fault;
+mod fuzz;
 mod json;
+pub mod layout;
 mod message;
 
 pub use fault::CtiFault;
+pub use fuzz::{fuzz_bridge, fuzz_layout};
 pub use message::{KvList, KvValue, Message, Value};

@@ -6,7 +6,7 @@ use super::digest::digest;
 use super::{KV_DEPTH_MAX, control, json_depth};
 use crate::codec::cti::CtiFault;
 use crate::codec::cti::json::{Raw, Scalar, Scanner};
-use crate::config::Config;
+use crate::config::{Config, PresenceConfig};
 use crate::cti_event::{Control, TEvent};
 use alloc::boxed::Box;
 
@@ -51,11 +51,19 @@ pub(super) struct Fields<'a> {
     pub(super) fatal: Option<Scalar<'a>>,
 }
 
+impl Default for Reader {
+    /// With the reason keys and limits of a default configuration.
+    fn default() -> Self {
+        let presence = PresenceConfig::default();
+        Self { seq: 1, depth_max: json_depth(KV_DEPTH_MAX), status_key: presence.status_key, note_key: presence.note_key }
+    }
+}
+
 impl Reader {
     /// A reader for a new connection: the next line is number 1. The reason keys and the depth limit are those of `config`.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let mut reader = Self { seq: 1, depth_max: 0, status_key: Box::default(), note_key: Box::default() };
+        let mut reader = Self::default();
         reader.reconfigure(config);
         reader
     }
@@ -176,3 +184,6 @@ pub(super) fn int(field: Option<Scalar<'_>>, name: &'static str) -> Result<i64, 
 pub(super) fn unsigned(field: Option<Scalar<'_>>, name: &'static str) -> Result<u32, CtiFault> {
     u32::try_from(int(field, name)?).map_err(|_| CtiFault::Type { field: name.into(), expected: "an integer from 0 to 4294967295" })
 }
+
+#[cfg(test)]
+mod tests;
