@@ -180,7 +180,9 @@ fn name_line(text: &str) -> Option<Kind<'_>> {
         return Some(Kind::Name { layout: Layout::P2, name, id: Some(id.parse().ok()?), head: (start > 0).then_some(head) });
     }
     let (before, name) = text.rsplit_once("message ")?;
-    if !is_name(name) || !(before.is_empty() || (before.ends_with(' ') && !time(text).is_empty())) {
+    // At the end of a header only what is a message for sure: other headers end in words too.
+    let in_header = before.ends_with(' ') && !time(text).is_empty() && Direction::of_name(name) != Direction::Unknown;
+    if !is_name(name) || !(before.is_empty() || in_header) {
         return None;
     }
     let endpoint = before.split_once(" received from ").map_or("", |(_, endpoint)| endpoint.trim_end());
@@ -190,10 +192,10 @@ fn name_line(text: &str) -> Option<Kind<'_>> {
 
 fn header(text: &str) -> Option<Kind<'_>> {
     let time = time(text);
-    if let Some((_, endpoint)) = text.split_once("Sending message to ") {
+    if let Some((_, endpoint)) = text.split_once("Sending message to") {
         return Some(Kind::Head(heading(time, Direction::ToServer, endpoint)));
     }
-    if let Some((_, endpoint)) = text.split_once("Received message from ") {
+    if let Some((_, endpoint)) = text.split_once("Received message from") {
         return Some(Kind::Head(heading(time, Direction::FromServer, endpoint)));
     }
     if time.is_empty() {
@@ -212,7 +214,7 @@ fn header(text: &str) -> Option<Kind<'_>> {
 }
 
 fn heading<'t>(time: &'t str, direction: Direction, endpoint: &'t str) -> Heading<'t> {
-    Heading { time, direction, endpoint: unquote(endpoint), name: None, sent: false }
+    Heading { time, direction, endpoint: unquote(endpoint.trim_start()), name: None, sent: false }
 }
 
 fn unquote(text: &str) -> &str {

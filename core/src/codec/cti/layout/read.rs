@@ -75,7 +75,7 @@ impl<'t> Reading<'t> {
     fn start(&mut self, layout: Layout, name: &str, id: Option<u32>, head: Option<Heading<'t>>) {
         self.close();
         let waiting = self.head.take();
-        let head = head.or(waiting.filter(|waiting| waiting.name.is_none_or(|named| named == name)));
+        let head = head.or_else(|| waiting.filter(|waiting| waiting.name.is_none_or(|named| named == name)));
         let known = catalogue::id(name);
         let mut warnings = Vec::new();
         let number = id.or(known).unwrap_or_default();
