@@ -10,6 +10,7 @@ use crate::id::{UcLinkId, WatcherId};
 impl UcSide {
     /// Un-subscribe, de-register, close.
     pub(crate) fn on_drain(&mut self, cx: &mut Cx<'_>) {
+        self.draining = true;
         self.retries.clear();
         cx.clear(key(UcTimer::Retry));
         for id in (0..self.links.len()).map(|id| UcLinkId(id as u16)) {
@@ -31,7 +32,11 @@ impl UcSide {
             cx.clear(key(UcTimer::Register(watcher)));
             cx.clear(key(UcTimer::Hold(watcher)));
             let reg = &mut self.watchers[watcher.index()].reg;
-            reg.phase = if cx.config.uc.register && reg.stands { Phase::Due } else { Phase::Idle };
+            reg.phase = match reg.phase {
+                Phase::Asked => Phase::Asked,
+                _ if cx.config.uc.register && reg.stands => Phase::Due,
+                _ => Phase::Idle,
+            };
         }
         for (dialog, it) in &self.dialogs {
             if self.watchers[it.watcher.index()].link == id {

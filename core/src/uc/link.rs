@@ -73,8 +73,8 @@ pub(super) struct Link {
     pub(super) avoid: Vec<(SocketAddr, Mono)>,
     /// Rounds over all endpoints that failed.
     pub(super) rounds: u32,
-    /// It worked before: subscriptions are spread when it works again.
-    pub(super) worked: bool,
+    /// It was lost: subscriptions are spread when it works again.
+    pub(super) lost: bool,
     pub(super) local: SocketAddr,
     pub(super) last_rx: Mono,
     pub(super) last_tx: Mono,
@@ -98,7 +98,7 @@ impl Link {
             candidates: Vec::new(),
             avoid: Vec::new(),
             rounds: 0,
-            worked: false,
+            lost: false,
             local: NOWHERE,
             last_rx: Mono(0),
             last_tx: Mono(0),
@@ -114,6 +114,7 @@ impl Link {
         (self.watchers.0..self.watchers.1).map(WatcherId)
     }
 
+    /// Tries an address last for a while.
     fn shun(&mut self, addr: SocketAddr, until: Mono) {
         self.avoid.retain(|(a, _)| *a != addr);
         self.avoid.push((addr, until));
@@ -190,6 +191,7 @@ impl UcSide {
             State::Connecting(addr) => {
                 link.shun(addr, cx.now.mono + cx.config.uc.timers.address_avoid_ms);
                 cx.act(Action::CloseUc { link: id });
+                note_failed(cx, id, addr, CloseCause::TimedOut);
                 self.connect_next(cx, id, CloseCause::TimedOut);
             }
             State::Registering(_) | State::Up(_) | State::Draining(_) | State::Closed => {}
@@ -207,8 +209,8 @@ impl UcSide {
         link.last_tx = now;
         link.next_send = now;
         link.keepalive_ms = config.timers.keepalive_ms;
-        let spread = if link.worked { config.pace.failover_spread_ms } else { 0 };
-        link.worked = true;
+        let spread = if link.lost { config.pace.failover_spread_ms } else { 0 };
+        link.lost = false;
         let watchers = link.watchers();
         cx.clear(key(UcTimer::Link(id)));
         cx.note(Note::UcConnected { link: id });
@@ -233,10 +235,12 @@ impl UcSide {
         match link.state {
             State::Connecting(addr) => {
                 link.shun(addr, cx.now.mono + avoid_ms);
+                note_failed(cx, id, addr, why);
                 self.connect_next(cx, id, why);
             }
             State::Registering(peer) | State::Up(peer) => {
                 link.shun(peer.addr, cx.now.mono + avoid_ms);
+                link.lost = true;
                 self.tally.links_lost += 1;
                 self.forget_connection(cx, id);
                 if cx.now.mono.since(peer.since) < cx.config.uc.timers.backoff_min_ms {
@@ -308,6 +312,20 @@ impl UcSide {
         }
         self.report_lost(cx, lost);
     }
+}
+
+/// Tells which address did not work; what only a person can repair is an alarm.
+fn note_failed(cx: &mut Cx<'_>, link: UcLinkId, addr: SocketAddr, why: CloseCause) {
+    let (level, what) = match why {
+        CloseCause::CertificateRejected => (NoteLevel::Alarm, "its certificate is not trusted, has the wrong name or is out of date"),
+        CloseCause::HandshakeFailed => (NoteLevel::Alarm, "it does not accept our certificate, TLS version or ciphers"),
+        CloseCause::Refused => (NoteLevel::Warn, "nobody listens there"),
+        CloseCause::TimedOut => (NoteLevel::Warn, "no answer"),
+        CloseCause::Unreachable => (NoteLevel::Warn, "no route to it"),
+        CloseCause::PeerClosed | CloseCause::Reset => (NoteLevel::Warn, "it closed the connection at once"),
+        CloseCause::Local => (NoteLevel::Warn, "our own resources are exhausted"),
+    };
+    cx.note(Note::Uc { level, link, text: format!("connecting to {addr} failed: {what}").into_boxed_str() });
 }
 
 /// `base` doubled `times` times, at most `max`.

@@ -6,6 +6,7 @@
 mod convert;
 mod dialog;
 mod drain;
+mod ends;
 mod instance;
 mod link;
 mod notify;
@@ -68,6 +69,7 @@ pub(crate) struct UcSide {
     /// When a denied user is tried again. Entries may be out of date: the user's slot decides.
     retries: BTreeSet<(Mono, UserId)>,
     next_dialog: u32,
+    draining: bool,
     tally: Tally,
 }
 

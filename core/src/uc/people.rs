@@ -1,10 +1,10 @@
 //! Who is watched by whom: links and watchers from the configuration, users spread over the watchers, re-configuration.
+use super::UcSide;
 use super::link::{Link, State};
 use super::request::Job;
 use super::table::{NO_WATCHER, Place, Slot};
 use super::transact::Ask;
 use super::watcher::WatcherSide;
-use super::{UcSide, UcTimer, key};
 use crate::action::Action;
 use crate::config::{Config, NoteLevel, UcConfig};
 use crate::cx::Cx;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 impl UcSide {
     /// Links and watchers; nothing is connected yet.
     pub(super) fn build(&mut self, cx: &mut Cx<'_>) {
-        let count = cx.config.uc.watchers.len().min(usize::from(u16::MAX) - 1) as u16;
+        let count = watcher_count(&cx.config.uc);
         self.links = links_of(&cx.config.uc, count).into_iter().map(Link::new).collect();
         self.watchers = (0..count).map(|w| WatcherSide::new(link_of(&cx.config.uc, w), &cx.config.uc.watchers[usize::from(w)], cx.entropy)).collect();
     }
@@ -53,6 +53,9 @@ impl UcSide {
             watcher.members.push(user);
             watcher.home.queue.push_back(user);
         }
+        for watcher in &mut self.watchers {
+            watcher.members.shrink_to_fit();
+        }
         if without > 0 {
             let max = cx.config.uc.pace.users_per_watcher_max;
             let text = format!("{without} workers are not watched: {} watchers with at most {max} users each have no room; add watchers", self.watchers.len());
@@ -65,6 +68,12 @@ impl UcSide {
         for (user, uri) in changes.removed_users.iter().chain(&changes.unwatched) {
             self.unwatch(cx, *user, uri);
         }
+        for (id, watcher) in self.watchers.iter_mut().enumerate() {
+            watcher.members.retain(|user| self.table.get(*user).is_some_and(|s| s.watcher.index() == id));
+        }
+        if self.draining {
+            return;
+        }
         self.rebuild_changed(cx, &old.uc);
         self.assign_everybody(cx);
         self.pump_all(cx);
@@ -73,14 +82,11 @@ impl UcSide {
     /// Takes a user out of everything; `uri` is the one it was watched under.
     fn unwatch(&mut self, cx: &mut Cx<'_>, user: UserId, uri: &str) {
         let slot = self.table.at(user);
-        let Slot { dialog, watcher, .. } = *slot;
+        let dialog = slot.dialog;
         if slot.counts_as_covered() && cx.directory.has_user(user) {
             cx.fact(Fact::CoverageLost { users: Box::new([user]) });
         }
         *slot = Slot::default();
-        if let Some(watcher) = self.watchers.get_mut(watcher.index()) {
-            watcher.members.retain(|member| *member != user);
-        }
         let Some(it) = self.dialogs.get_mut(&dialog) else { return };
         it.leaving.push(uri.into());
         self.mark_due(dialog);
@@ -89,25 +95,22 @@ impl UcSide {
     /// Re-makes the links whose part of the configuration changed.
     fn rebuild_changed(&mut self, cx: &mut Cx<'_>, old: &UcConfig) {
         let new = &cx.config.uc;
-        let same_shape = old.shared_connection == new.shared_connection && self.links.len() == links_of(new, new.watchers.len() as u16).len();
-        let same_far_end = same_shape && same_link(old, new);
+        let same_far_end = same_link(old, new);
         if same_far_end && old.watchers == new.watchers {
             return;
         }
-        let kept: Vec<bool> =
-            self.links.iter().map(|l| same_far_end && range(old, l.watchers) == range(new, l.watchers) && old.watchers.len() == new.watchers.len()).collect();
-        let (links, watchers) = (core::mem::take(&mut self.links), core::mem::take(&mut self.watchers));
-        (self.links, self.watchers) = (links, watchers);
-        for id in 0..self.links.len() {
-            if !kept[id] {
-                self.abandon(cx, UcLinkId(id as u16), old);
-            }
+        let wanted = links_of(new, watcher_count(new));
+        let stays =
+            |(id, link): (usize, &Link)| same_far_end && wanted.get(id) == Some(&link.watchers) && range(old, link.watchers) == range(new, link.watchers);
+        let kept: Vec<bool> = self.links.iter().enumerate().map(stays).collect();
+        for (id, _) in kept.iter().enumerate().filter(|(_, kept)| !**kept) {
+            self.abandon(cx, UcLinkId(id as u16));
         }
         self.replace_links(cx, &kept);
     }
 
     /// Says good-bye without waiting for answers, and forgets the link's watchers and their users' places.
-    fn abandon(&mut self, cx: &mut Cx<'_>, id: UcLinkId, _old: &UcConfig) {
+    fn abandon(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
         let link = &self.links[id.index()];
         let open = !matches!(link.state, State::Down | State::Resolving | State::Closed);
         if link.state.peer().is_some() {
@@ -128,8 +131,7 @@ impl UcSide {
         }
         for watcher in self.links[id.index()].watchers() {
             for user in core::mem::take(&mut self.watchers[watcher.index()].members) {
-                let slot = self.table.at(user);
-                *slot = Slot::default();
+                *self.table.at(user) = Slot::default();
             }
         }
     }
@@ -155,17 +157,21 @@ impl UcSide {
                 self.resolve(cx, UcLinkId(id as u16));
             }
         }
-        for id in self.links.len()..kept.len() {
-            for timer in [UcTimer::Link(UcLinkId(id as u16)), UcTimer::Silence(UcLinkId(id as u16))] {
-                cx.clear(key(timer));
-            }
-        }
     }
 }
 
 /// What a change of makes every connection a different one.
 fn same_link(old: &UcConfig, new: &UcConfig) -> bool {
-    old.endpoints == new.endpoints && old.tls == new.tls && old.register == new.register && old.categories == new.categories
+    old.shared_connection == new.shared_connection
+        && old.endpoints == new.endpoints
+        && old.tls == new.tls
+        && old.register == new.register
+        && old.categories == new.categories
+}
+
+/// Watchers that can be used: none without a server to connect to.
+fn watcher_count(config: &UcConfig) -> u16 {
+    if config.endpoints.is_empty() { 0 } else { config.watchers.len().min(usize::from(u16::MAX) - 1) as u16 }
 }
 
 /// Watchers of each link: from, and one past the last.

@@ -2,7 +2,7 @@
 use super::dialog::{Dialog, Target};
 use super::link::State;
 use super::request::{Job, subscribe};
-use super::table::Place;
+use super::table::{Aim, Place};
 use super::transact::Ask;
 use super::watcher::Phase;
 use super::{UcSide, UcTimer, key};
@@ -91,7 +91,7 @@ impl UcSide {
         }
         let watcher = &mut self.watchers[id.index()];
         while let Some(user) = watcher.singles.front() {
-            if self.table.get(*user).is_some_and(|s| s.place == Place::Waiting && s.watcher == id) {
+            if self.table.get(*user).is_some_and(|s| s.waits(id, Aim::Single)) {
                 return Some(Work::Single(id));
             }
             watcher.singles.pop_front();
@@ -119,7 +119,8 @@ impl UcSide {
                 None => return false,
             },
         };
-        let waits = |user: &UserId| self.table.get(*user).is_some_and(|s| s.place == Place::Waiting && s.watcher == id);
+        let aim = if pool.is_some() { Aim::Pool } else { Aim::Home };
+        let waits = |user: &UserId| self.table.get(*user).is_some_and(|s| s.waits(id, aim));
         while lane.isolate.front().is_some_and(|part| !part.iter().any(waits)) {
             lane.isolate.pop_front();
         }
@@ -127,7 +128,7 @@ impl UcSide {
             lane.queue.pop_front();
         }
         let busy = lane.dialog.is_some_and(|d| self.dialogs.get(&d).is_some_and(|d| !d.live || d.busy));
-        !busy && !(lane.isolate.is_empty() && lane.queue.is_empty())
+        !busy && (!lane.isolate.is_empty() || !lane.queue.is_empty())
     }
 
     fn perform(&mut self, cx: &mut Cx<'_>, work: Work) {
@@ -145,6 +146,7 @@ impl UcSide {
     /// The next batch of a lane: a part to isolate, else as many as the pace allows.
     fn send_batch(&mut self, cx: &mut Cx<'_>, id: WatcherId, pool: Option<Box<str>>) {
         let max = batch_max(cx);
+        let aim = if pool.is_some() { Aim::Pool } else { Aim::Home };
         let watcher = &mut self.watchers[id.index()];
         let lane = match &pool {
             None => &mut watcher.home,
@@ -155,7 +157,7 @@ impl UcSide {
         let table = &mut self.table;
         // Asked at once, so that a user that is queued twice is sent once.
         let mut take = |user: UserId| {
-            let fits = table.get_mut(user).filter(|s| s.place == Place::Waiting && s.watcher == id);
+            let fits = table.get_mut(user).filter(|s| s.waits(id, aim));
             if let Some(slot) = fits {
                 slot.place = Place::Asked;
                 users.push(user);
@@ -224,6 +226,10 @@ impl UcSide {
             dialog.refresh_due = false;
             return self.send_in_dialog(cx, id, Job::Refresh, Ask::Refresh(id));
         }
+        if self.users_of(id).is_empty() {
+            return self.send_in_dialog(cx, id, Job::End, Ask::End(id));
+        }
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let uris: Box<[Box<str>]> = dialog.leaving.drain(..dialog.leaving.len().min(max)).collect();
         self.send_in_dialog(cx, id, Job::Leave(uris), Ask::Leave(id));
     }

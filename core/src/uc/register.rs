@@ -35,6 +35,11 @@ impl UcSide {
     pub(super) fn on_register_answer(&mut self, cx: &mut Cx<'_>, watcher: WatcherId, r: &Response<'_>) {
         let timers = &cx.config.uc.timers;
         let it = &mut self.watchers[watcher.index()];
+        if matches!(self.links[it.link.index()].state, State::Draining(_)) {
+            // A refresh that crossed the good-bye: what it renewed is taken back.
+            it.reg.phase = Phase::Due;
+            return;
+        }
         it.reg.phase = Phase::Idle;
         if !(200..300).contains(&r.status) {
             return self.on_register_refused(cx, watcher, r);
@@ -94,7 +99,7 @@ impl UcSide {
 
     /// A registration event on the REGISTER's Call-ID (`spec/ms-pres.md` 3.5).
     pub(super) fn on_registration_event(&mut self, cx: &mut Cx<'_>, link: UcLinkId, n: &Notify<'_>) {
-        let found = self.links[link.index()].watchers().find(|w| *self.watchers[w.index()].reg.call_id == *n.call_id);
+        let found = self.links[link.index()].watchers().find(|w| !n.call_id.is_empty() && *self.watchers[w.index()].reg.call_id == *n.call_id);
         let Some(watcher) = found else {
             return self.answer_notify(cx, link, n, 481);
         };
@@ -118,8 +123,8 @@ impl UcSide {
         let (level, text, again_ms) = match event {
             RegistrationEvent::Unregistered => (NoteLevel::Warn, "was de-registered by another endpoint or an administrator", Some(timers.retry_ms)),
             RegistrationEvent::Rejected => (NoteLevel::Alarm, "was disabled: enable the account", Some(timers.denied_retry_ms)),
-            RegistrationEvent::Deactivated => (NoteLevel::Warn, "was moved to another pool", Some(0)),
-            RegistrationEvent::PreferredRegistrarChange => (NoteLevel::Warn, "has another registrar now", Some(0)),
+            RegistrationEvent::Deactivated => (NoteLevel::Warn, "was moved to another pool", Some(timers.backoff_min_ms)),
+            RegistrationEvent::PreferredRegistrarChange => (NoteLevel::Warn, "has another registrar now", Some(timers.backoff_min_ms)),
             RegistrationEvent::UserServicesUnavailable => (NoteLevel::Warn, "has no presence service now (survivable mode)", None),
             RegistrationEvent::UserServicesAvailable => (NoteLevel::Info, "has its presence service back", None),
             RegistrationEvent::Other => (NoteLevel::Info, "got a registration event that this version does not know", None),
@@ -184,7 +189,7 @@ pub(super) fn refusal_delay(cx: &mut Cx<'_>, r: &Response<'_>, refusals: u8) -> 
     let asked = r.retry_after_s.map(|seconds| (u64::from(seconds) * 1000).min(timers.retry_after_max_ms));
     match r.status {
         503 => asked.unwrap_or(timers.retry_after_default_ms),
-        408 | 480 | 500..=599 => {
+        408 | 480 | 500 | 502..=599 => {
             let pause = doubled(timers.retry_ms, u32::from(refusals), timers.retry_max_ms);
             asked.unwrap_or_else(|| cx.entropy.jitter(pause, timers.jitter_percent))
         }

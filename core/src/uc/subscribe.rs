@@ -1,8 +1,7 @@
 //! Answers to SUBSCRIBE, refresh and expiry, ends of dialogs and what follows (`spec/ms-pres.md` 4.3, 4.7).
 use super::dialog::Target;
-use super::link::doubled;
 use super::register::refusal_delay;
-use super::table::{Aim, NO_DIALOG, Place};
+use super::table::{Aim, Place};
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
 use crate::fact::Fact;
@@ -10,7 +9,6 @@ use crate::id::{DialogId, UserId, WatcherId};
 use crate::note::Note;
 use crate::uc_event::{Body, Response, SubState, TerminationReason};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// What a 2xx without Expires grants: it must have one (RFC 6665 §3.1.1), so be careful.
@@ -45,13 +43,15 @@ impl UcSide {
         self.watchers[watcher.index()].refusals = 0;
         let Some(expires_s) = self.granted(cx, id, r) else { return };
         cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
+        let listed = self.piggyback(cx, id, r, false);
+        // Only now: whom the body sends elsewhere never was covered.
         let place = if r.state == SubState::Pending { Place::Pending } else { Place::Live };
         for user in users {
             if let Some(slot) = self.table.get_mut(*user).filter(|s| s.dialog == id && s.place == Place::Asked) {
-                slot.place = place;
+                slot.place = if slot.heard { Place::Live } else { place };
             }
         }
-        if self.piggyback(cx, id, r, false) {
+        if listed {
             self.settle_unheard(cx, id, users);
         } else if let Some(dialog) = self.dialogs.get_mut(&id) {
             dialog.unheard += users.len() as u32;
@@ -165,7 +165,7 @@ impl UcSide {
         for user in users {
             let tries = self.table.at(*user).tries;
             let delay = match r.status {
-                408 | 480 | 500..=599 => refusal_delay(cx, r, tries),
+                408 | 480 | 500 | 502..=599 => refusal_delay(cx, r, tries),
                 _ => cx.config.uc.timers.resource_retry_ms,
             };
             let reason = match r.status {
@@ -175,49 +175,6 @@ impl UcSide {
             };
             cx.note(Note::ResourceLost { user: *user, reason });
             self.postpone(cx, id, &[*user], delay);
-        }
-    }
-
-    /// Takes users out of a dialog and tries them again after a while.
-    pub(super) fn postpone(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], delay: u64) {
-        let mut lost = Vec::new();
-        for user in users {
-            let Some(slot) = self.table.get_mut(*user).filter(|s| s.dialog == id && id != NO_DIALOG) else { continue };
-            if slot.counts_as_covered() {
-                lost.push(*user);
-            }
-            slot.leave(Place::Denied);
-            slot.tries = slot.tries.saturating_add(1);
-            self.retries.insert((cx.now.mono + delay, *user));
-        }
-        self.arm_retry(cx);
-        self.report_lost(cx, lost);
-    }
-
-    fn arm_retry(&self, cx: &mut Cx<'_>) {
-        match self.retries.first() {
-            Some((at, _)) => cx.set(key(UcTimer::Retry), *at),
-            None => cx.clear(key(UcTimer::Retry)),
-        }
-    }
-
-    pub(super) fn on_retry_timer(&mut self, cx: &mut Cx<'_>) {
-        while let Some((at, user)) = self.retries.first().copied()
-            && at <= cx.now.mono
-        {
-            self.retries.pop_first();
-            if let Some(slot) = self.table.get_mut(user).filter(|s| s.place == Place::Denied) {
-                slot.leave(Place::Waiting);
-                self.watchers[slot.watcher.index()].home.queue.push_back(user);
-            }
-        }
-        self.arm_retry(cx);
-        self.pump_all(cx);
-    }
-
-    pub(super) fn pump_all(&mut self, cx: &mut Cx<'_>) {
-        for link in 0..self.links.len() {
-            self.pump(cx, crate::id::UcLinkId(link as u16));
         }
     }
 
@@ -351,148 +308,6 @@ impl UcSide {
         let link = self.watchers[dialog.watcher.index()].link;
         cx.set(key(UcTimer::Refresh(id)), dialog.expires_at);
         self.mark_due(id);
-        self.pump(cx, link);
-    }
-
-    /// NOTIFY `terminated`, or an answer that ends the subscription.
-    pub(super) fn on_terminated(&mut self, cx: &mut Cx<'_>, id: DialogId, reason: TerminationReason, retry_after_s: Option<u32>) {
-        let timers = &cx.config.uc.timers;
-        let Some(dialog) = self.dialogs.get(&id) else { return };
-        let single = matches!(dialog.target, Target::Single { .. });
-        let asked = retry_after_s.map(|s| (u64::from(s) * 1000).min(timers.retry_after_max_ms));
-        let delay = match reason {
-            TerminationReason::Probation => asked.unwrap_or(timers.retry_ms),
-            TerminationReason::Rejected | TerminationReason::NoResource if single => timers.resource_retry_ms,
-            TerminationReason::Giveup | TerminationReason::Rejected | TerminationReason::NoResource => asked.unwrap_or(timers.denied_retry_ms),
-            _ => cx.entropy.below(timers.resubscribe_jitter_ms + 1),
-        };
-        let delay = delay.max(self.young_pause(cx, id));
-        self.end_dialog(cx, id, delay);
-    }
-
-    /// Subscribes anew at once, unless dialogs keep dying young.
-    fn end_dialog_soon(&mut self, cx: &mut Cx<'_>, id: DialogId) {
-        let delay = self.young_pause(cx, id);
-        self.end_dialog(cx, id, delay);
-    }
-
-    fn young_pause(&mut self, cx: &Cx<'_>, id: DialogId) -> u64 {
-        let timers = &cx.config.uc.timers;
-        let Some(dialog) = self.dialogs.get(&id) else { return 0 };
-        let watcher = &mut self.watchers[dialog.watcher.index()];
-        if cx.now.mono.since(dialog.born) >= timers.refresh_min_ms {
-            watcher.quick_ends = 0;
-        } else {
-            watcher.quick_ends = watcher.quick_ends.saturating_add(1);
-        }
-        match watcher.quick_ends {
-            0 | 1 => 0,
-            n => doubled(timers.backoff_min_ms, u32::from(n) - 2, timers.retry_max_ms),
-        }
-    }
-
-    /// Forgets a dialog; its users are subscribed again after `delay` milliseconds.
-    pub(super) fn end_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId, delay: u64) {
-        let Some(dialog) = self.dialogs.get(&id) else { return };
-        let (watcher, home) = (dialog.watcher, dialog.target == Target::Home);
-        let users = self.users_of(id);
-        self.remove_dialog(cx, id);
-        if !home && delay > 0 {
-            return self.postpone(cx, id, &users, delay);
-        }
-        let mut lost = Vec::new();
-        for user in &users {
-            let slot = self.table.at(*user);
-            if slot.counts_as_covered() {
-                lost.push(*user);
-            }
-            slot.leave(Place::Waiting);
-            self.watchers[watcher.index()].home.queue.push_back(*user);
-        }
-        self.report_lost(cx, lost);
-        if delay > 0 {
-            self.hold(cx, watcher, delay);
-        }
-        let link = self.watchers[watcher.index()].link;
-        self.pump(cx, link);
-    }
-
-    pub(super) fn remove_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId) {
-        cx.clear(key(UcTimer::Refresh(id)));
-        let Some(dialog) = self.dialogs.remove(&id) else { return };
-        let watcher = &mut self.watchers[dialog.watcher.index()];
-        match &dialog.target {
-            Target::Home => watcher.home.dialog = watcher.home.dialog.filter(|d| *d != id),
-            Target::Pool(pool) => {
-                if let Some(lane) = watcher.pools.get_mut(pool) {
-                    lane.dialog = lane.dialog.filter(|d| *d != id);
-                }
-            }
-            Target::Single { .. } => {}
-        }
-    }
-
-    /// Everybody in a dialog.
-    pub(super) fn users_of(&self, id: DialogId) -> Vec<UserId> {
-        let Some(dialog) = self.dialogs.get(&id) else { return Vec::new() };
-        let is_in = |user: &UserId| self.table.get(*user).is_some_and(|s| s.is_in(id));
-        match dialog.target {
-            Target::Single { user, .. } => [user].into_iter().filter(is_in).collect(),
-            _ => self.watchers[dialog.watcher.index()].members.iter().copied().filter(is_in).collect(),
-        }
-    }
-
-    /// Puts all users of a watcher back into its home lane and forgets its dialogs.
-    pub(super) fn release_watcher(&mut self, cx: &mut Cx<'_>, id: WatcherId, lost: &mut Vec<UserId>) {
-        let watcher = &mut self.watchers[id.index()];
-        watcher.reset_lanes();
-        cx.clear(key(UcTimer::Hold(id)));
-        let mut queue = VecDeque::new();
-        for user in &watcher.members {
-            let slot = self.table.at(*user);
-            if slot.counts_as_covered() {
-                lost.push(*user);
-            }
-            if slot.place != Place::Denied {
-                slot.leave(Place::Waiting);
-                queue.push_back(*user);
-            }
-        }
-        watcher.home.queue = queue;
-        self.dialogs.retain(|dialog, it| {
-            if it.watcher == id {
-                cx.clear(key(UcTimer::Refresh(*dialog)));
-            }
-            it.watcher != id
-        });
-    }
-
-    pub(super) fn report_lost(&self, cx: &mut Cx<'_>, lost: Vec<UserId>) {
-        if !lost.is_empty() {
-            cx.fact(Fact::CoverageLost { users: lost.into_boxed_slice() });
-        }
-    }
-
-    /// No new subscription of this watcher for `delay` milliseconds.
-    pub(super) fn hold(&mut self, cx: &mut Cx<'_>, id: WatcherId, delay: u64) {
-        let watcher = &mut self.watchers[id.index()];
-        let until = cx.now.mono + delay;
-        if delay > 0 && watcher.hold_until.is_none_or(|old| old < until) {
-            watcher.hold_until = Some(until);
-            cx.set(key(UcTimer::Hold(id)), until);
-        }
-    }
-
-    pub(super) fn release_hold(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
-        self.watchers[id.index()].hold_until = None;
-        cx.clear(key(UcTimer::Hold(id)));
-    }
-
-    pub(super) fn on_hold_over(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
-        let Some(watcher) = self.watchers.get_mut(id.index()) else { return };
-        watcher.hold_until = None;
-        watcher.impaired = false;
-        let link = watcher.link;
         self.pump(cx, link);
     }
 

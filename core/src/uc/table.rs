@@ -69,6 +69,11 @@ impl Slot {
         self.dialog == dialog && matches!(self.place, Place::Asked | Place::Live | Place::Pending)
     }
 
+    /// Whether the user is to be subscribed by this watcher in this way.
+    pub(super) fn waits(&self, watcher: WatcherId, aim: Aim) -> bool {
+        self.place == Place::Waiting && self.watcher == watcher && self.aim == aim
+    }
+
     /// Whether presence believes the user covered.
     pub(super) fn counts_as_covered(&self) -> bool {
         self.place == Place::Live || self.heard

@@ -118,7 +118,7 @@ fn link_fingerprint(link: &super::link::Link, fp: &mut Fp) {
         fp.debug(&peer.addr);
         fp.time(peer.since);
     }
-    fp.debug(&(link.endpoint, &link.redirect, link.redirects, &link.candidates, link.rounds, link.worked, link.keepalive_ms));
+    fp.debug(&(link.endpoint, &link.redirect, link.redirects, &link.candidates, link.rounds, link.lost, link.keepalive_ms));
     for (addr, until) in &link.avoid {
         fp.debug(addr);
         fp.time(*until);

@@ -117,6 +117,14 @@ impl World {
         it
     }
 
+    /// Begins anew at the present time, with the present entropy.
+    pub(super) fn restart(&mut self) {
+        self.deadlines = Deadlines::default();
+        self.acts.clear();
+        self.side = UcSide::start(&mut cx!(self));
+        self.sort();
+    }
+
     fn sort(&mut self) {
         while let Some(action) = self.out.actions.pop_front() {
             match action {
