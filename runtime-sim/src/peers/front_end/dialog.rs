@@ -13,8 +13,6 @@ pub(super) struct Awaiting {
     pub(super) branch: String,
     /// How many answers may come (repetitions).
     pub(super) copies: u32,
-    /// Users it told about; told again when the connection breaks.
-    pub(super) users: Vec<usize>,
     /// Whether a refusal with 500 is what the standard wants (lower CSeq on purpose).
     pub(super) out_of_order: bool,
 }
@@ -50,6 +48,8 @@ pub(super) struct Dialog {
     pub(super) pending: BTreeMap<usize, Changed>,
     pub(super) last_sent: Mono,
     pub(super) flush_at: Option<Mono>,
+    /// Since when there is news and no connection for it.
+    pub(super) stuck_since: Option<Mono>,
     /// The request sent last, for repetitions.
     pub(super) last_text: String,
 }
@@ -58,7 +58,8 @@ impl Dialog {
     /// Next moment at which something becomes due.
     pub(super) fn deadline(&self, notify_timeout_ms: u64) -> Option<Mono> {
         let unanswered = self.awaiting.values().map(|a| a.sent + notify_timeout_ms).min();
-        [Some(self.expires_at), self.flush_at, unanswered].into_iter().flatten().min()
+        let stuck = self.stuck_since.map(|at| at + notify_timeout_ms);
+        [Some(self.expires_at), self.flush_at, unanswered, stuck].into_iter().flatten().min()
     }
 }
 
@@ -72,19 +73,12 @@ impl FrontEnd {
         }
     }
 
-    /// The connection broke: its dialogs wait for a refresh on another one; what was on the way will be told again.
+    /// The connection broke: its dialogs wait for a refresh on another one. All their users count as news then: anything may have been lost on the way.
     pub(super) fn orphan_dialogs(&mut self, conn: u64) {
         for dialog in self.dialogs.values_mut().filter(|d| d.conn == Some(conn)) {
             dialog.conn = None;
             dialog.flush_at = None;
-            let lost: Vec<usize> = if dialog.benotify {
-                dialog.members.iter().copied().collect()
-            } else {
-                dialog.awaiting.values().flat_map(|a| a.users.iter().copied()).filter(|u| dialog.members.contains(u)).collect()
-            };
-            for user in lost {
-                dialog.pending.insert(user, Changed::ALL);
-            }
+            dialog.pending.extend(dialog.members.iter().map(|user| (*user, Changed::ALL)));
         }
     }
 
@@ -93,7 +87,8 @@ impl FrontEnd {
         let due: Vec<u32> = self.dialogs.iter().filter(|(_, d)| d.deadline(timeout).is_some_and(|at| at <= now)).map(|(id, _)| *id).collect();
         for id in due {
             let Some(dialog) = self.dialogs.get_mut(&id) else { continue };
-            if dialog.awaiting.values().any(|a| a.sent + timeout <= now) {
+            let stuck = dialog.stuck_since.is_some_and(|at| at + timeout <= now);
+            if stuck || dialog.awaiting.values().any(|a| a.sent + timeout <= now) {
                 let conn = dialog.conn.filter(|_| self.config.close_on_notify_timeout);
                 self.counts.notifies_timed_out += 1;
                 self.drop_dialog(id);

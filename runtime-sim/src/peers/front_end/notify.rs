@@ -15,6 +15,10 @@ impl FrontEnd {
             let Some(dialog) = self.dialogs.get_mut(&id) else { continue };
             let entry = dialog.pending.entry(user).or_default();
             *entry = entry.merge(changed);
+            if dialog.conn.is_none() {
+                dialog.stuck_since.get_or_insert(now);
+                continue;
+            }
             let at = dialog.last_sent + self.config.notify_min_interval_ms;
             if at > now && dialog.local_cseq > 0 {
                 dialog.flush_at = Some(at);
@@ -49,22 +53,21 @@ impl FrontEnd {
             return self.flush(now, id);
         }
         if self.rng.chance(self.faults.empty_notify_pm) {
-            self.send_active(now, id, None, Vec::new());
+            self.send_active(now, id, None);
         }
         if self.rng.chance(self.faults.stranger_pm) {
             let presence = Presence { availability: Some(9500), activity: Activity::None, ..self.users.at(first).presence.clone() };
             let text = categories("sip:stranger@nowhere.example", &presence, what, XmlStyle::default());
-            self.send_active(now, id, Some((DOCUMENT.to_owned(), text)), Vec::new());
+            self.send_active(now, id, Some((DOCUMENT.to_owned(), text)));
         }
         let as_list = pending.len() > 1 || self.rng.chance(self.faults.multipart_update_pm);
         let body = if as_list { self.update_list(id, &pending) } else { (DOCUMENT.to_owned(), self.document(first, what)) };
-        let users: Vec<usize> = pending.iter().map(|(u, _)| *u).collect();
-        let cseq = self.send_active(now, id, Some(body.clone()), users.clone());
+        let cseq = self.send_active(now, id, Some(body.clone()));
         if self.rng.chance(self.faults.repeat_pm) {
             self.repeat_last(id, cseq);
         }
         if self.rng.chance(self.faults.duplicate_pm) {
-            self.send_active(now, id, Some(body), users);
+            self.send_active(now, id, Some(body));
         }
         self.send_outdated(now, id, first, what);
     }
@@ -102,7 +105,7 @@ impl FrontEnd {
             if let Some(dialog) = self.dialogs.get_mut(&id).filter(|d| d.local_cseq > 1) {
                 let cseq = dialog.local_cseq - 1;
                 let state = active(dialog.expires_at, now);
-                self.send_with_cseq(now, id, cseq, &state, Some(&(DOCUMENT.to_owned(), text)), Vec::new(), true);
+                self.send_with_cseq(now, id, cseq, &state, Some(&(DOCUMENT.to_owned(), text)), true);
             }
         }
         if self.rng.chance(self.faults.stale_update_pm) {
@@ -116,7 +119,7 @@ impl FrontEnd {
         if current {
             let what = Selection { state: true, note: false, others: false };
             let text = categories(&self.users.at(user).uri, old, what, XmlStyle::default());
-            self.send_active(now, id, Some((DOCUMENT.to_owned(), text)), vec![user]);
+            self.send_active(now, id, Some((DOCUMENT.to_owned(), text)));
         }
     }
 
@@ -159,33 +162,33 @@ impl FrontEnd {
         let (version, uri) = (dialog.list_version, dialog.local_uri.clone());
         let list: Vec<Resource> = resources.iter().map(|(_, r)| Resource { uri: r.uri.clone(), state: r.state.clone(), document: None }).collect();
         let text = rlmi(&uri, version, false, false, &list);
-        self.send_active(now, id, Some(("application/rlmi+xml".to_owned(), text)), Vec::new());
+        self.send_active(now, id, Some(("application/rlmi+xml".to_owned(), text)));
     }
 
     /// Ends a dialog with a last NOTIFY.
     pub(super) fn send_terminated(&mut self, now: Mono, id: u32, state: &str) {
-        self.send_notify(now, id, state, None, Vec::new());
+        self.send_notify(now, id, state, None);
         self.drop_dialog(id);
     }
 
-    fn send_active(&mut self, now: Mono, id: u32, body: Option<BodyText>, users: Vec<usize>) -> u32 {
+    fn send_active(&mut self, now: Mono, id: u32, body: Option<BodyText>) -> u32 {
         let Some(dialog) = self.dialogs.get(&id) else { return 0 };
         let state = active(dialog.expires_at, now);
-        self.send_notify(now, id, &state, body.as_ref(), users)
+        self.send_notify(now, id, &state, body.as_ref())
     }
 
     /// Sends a notification with the next CSeq and returns that.
-    pub(super) fn send_notify(&mut self, now: Mono, id: u32, state: &str, body: Option<&BodyText>, users: Vec<usize>) -> u32 {
+    pub(super) fn send_notify(&mut self, now: Mono, id: u32, state: &str, body: Option<&BodyText>) -> u32 {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return 0 };
         dialog.local_cseq += 1;
         dialog.last_sent = now;
         let cseq = dialog.local_cseq;
-        self.send_with_cseq(now, id, cseq, state, body, users, false);
+        self.send_with_cseq(now, id, cseq, state, body, false);
         cseq
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one request")]
-    fn send_with_cseq(&mut self, now: Mono, id: u32, cseq: u32, state: &str, body: Option<&BodyText>, users: Vec<usize>, out_of_order: bool) {
+    fn send_with_cseq(&mut self, now: Mono, id: u32, cseq: u32, state: &str, body: Option<&BodyText>, out_of_order: bool) {
         let although = self.rng.chance(self.faults.notify_although_benotify_pm);
         let (a, b) = (self.rng.bits(), self.rng.bits());
         let branch = format!("z9hG4bK{:08X}.{b:016X}", a as u32);
@@ -199,7 +202,7 @@ impl FrontEnd {
             self.counts.notifies += 1;
             let copies = dialog.awaiting.get(&cseq).map_or(0, |old| old.copies) + 1;
             let branch = if out_of_order { String::new() } else { branch };
-            dialog.awaiting.insert(cseq, Awaiting { sent: now, branch, copies, users, out_of_order: out_of_order || copies > 1 });
+            dialog.awaiting.insert(cseq, Awaiting { sent: now, branch, copies, out_of_order: out_of_order || copies > 1 });
         }
         dialog.last_text.clear();
         dialog.last_text.push_str(&text);

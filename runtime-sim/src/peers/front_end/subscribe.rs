@@ -109,6 +109,7 @@ impl FrontEnd {
             pending: BTreeMap::new(),
             last_sent: now,
             flush_at: None,
+            stuck_since: None,
             last_text: String::new(),
         };
         self.dialogs.insert(id, dialog);
@@ -154,6 +155,7 @@ impl FrontEnd {
             if dialog.conn != Some(conn) {
                 dialog.conn = Some(conn);
                 dialog.awaiting.clear();
+                dialog.stuck_since = None;
             }
         }
         let without_body = self.rng.chance(self.faults.refresh_without_body_pm);
@@ -311,11 +313,11 @@ impl FrontEnd {
         headers.push(("Require", "eventlist"));
         let early = self.rng.chance(self.faults.early_notify_pm);
         if early && let Some(body) = body.take() {
-            self.send_notify(now, id, &state, Some(&body), Vec::new());
+            self.send_notify(now, id, &state, Some(&body));
         }
         self.reply_tagged(conn, msg, &tag, 200, "OK", &headers, inline_body.as_ref());
         if let Some(body) = body.take() {
-            self.send_notify(now, id, &state, Some(&body), Vec::new());
+            self.send_notify(now, id, &state, Some(&body));
         }
         if ends {
             self.drop_dialog(id);

@@ -240,6 +240,19 @@ fn a_broken_connection_is_made_good_by_a_refresh() {
 }
 
 #[test]
+fn news_without_a_connection_cost_the_subscription() {
+    let mut c = Client::new(FrontEndConfig::default());
+    c.subscribe(&["alice@contoso.example"], "");
+    c.pool.disconnected(c.now, 1);
+    c.pool.wake(c.now + 60_000);
+    assert_eq!(c.pool.dialog_count(), 1);
+    c.pool.set_presence(c.now + 60_000, "sip:alice@contoso.example", 12_500, Activity::None, None);
+    assert_eq!(c.pool.next_deadline(), Some(c.now + 92_000));
+    c.pool.wake(c.now + 92_000);
+    assert_eq!(c.pool.dialog_count(), 0);
+}
+
+#[test]
 fn moved_users_are_named_and_served_where_they_went() {
     let mut c = Client::new(FrontEndConfig::default());
     c.subscribe(&["alice@contoso.example", "bob@contoso.example"], "");

@@ -39,6 +39,7 @@ struct Node {
     up: bool,
     primary: bool,
     role_since: Mono,
+    /// What the server says of its CTI link; differs from the real one during a switch-over only.
     link_up: bool,
     /// Events sent so far, over all clients.
     events: u64,
@@ -65,6 +66,8 @@ pub struct TServer {
     config: TServerConfig,
     rng: PeerRng,
     nodes: Vec<Node>,
+    /// The CTI link to the switch.
+    link_up: bool,
     agents: Agents,
     conns: BTreeMap<u64, Conn>,
     sessions: BTreeMap<(u16, String), Session>,
@@ -84,6 +87,7 @@ impl TServer {
             faults: TServerFaults::default(),
             rng: PeerRng::new(config.seed),
             nodes: (0..count).map(node).collect(),
+            link_up: true,
             agents: Agents::new(),
             conns: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -197,6 +201,7 @@ impl TServer {
 
     /// The CTI link of all servers goes down (94) or up (95); state requests get error 54 meanwhile.
     pub fn set_link(&mut self, up: bool) {
+        self.link_up = up;
         for node in 0..self.nodes.len() as u16 {
             if self.nodes[usize::from(node)].link_up != up {
                 self.nodes[usize::from(node)].link_up = up;
@@ -238,9 +243,9 @@ impl TServer {
 
     /// Server `node` comes back: as backup when the other one is up, else as primary.
     pub fn revive(&mut self, now: Mono, node: u16) {
-        let alone = !self.nodes.iter().any(|n| n.up);
+        let (alone, link_up) = (!self.nodes.iter().any(|n| n.up), self.link_up);
         if let Some(n) = self.nodes.get_mut(usize::from(node)).filter(|n| !n.up) {
-            *n = Node { up: true, primary: alone, role_since: now, link_up: true, events: 0 };
+            *n = Node { up: true, primary: alone, role_since: now, link_up, events: 0 };
         }
     }
 

@@ -95,6 +95,9 @@ impl TServer {
     }
 
     fn on_line(&mut self, now: Mono, conn: u64, line: &[u8]) {
+        if line.len() > self.config.line_max as usize {
+            return self.fatal(now, conn, "line", "line is too long", true);
+        }
         let line = match parse(line) {
             Ok(line) => line,
             Err((code, why)) => return self.fatal(now, conn, code, &why, true),
