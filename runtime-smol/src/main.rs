@@ -40,12 +40,12 @@ fn main() -> ExitCode {
         }
     };
     match command {
-        Command::Help(topic) => say(cli::help(topic)),
-        Command::Version => say(&format!("uc-connector {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Help(topic) => say_out(cli::help(topic)),
+        Command::Version => say_out(&format!("uc-connector {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Run { config, record } => return run(&config, record),
         Command::Check { config } => return check(&config),
-        Command::Example => say(&config_file::example()),
-        Command::Reference => say(&config_file::reference()),
+        Command::Example => say_out(&config_file::example()),
+        Command::Reference => say_out(&config_file::reference()),
         Command::Demo(options) => return demo::run(options),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints to standard output; a reader that has gone away (`| head`) is not an error.
-fn say(text: &str) {
+pub(crate) fn say_out(text: &str) {
     use std::io::Write as _;
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
@@ -75,7 +75,7 @@ fn check(config: &Path) -> ExitCode {
     eprint!("{}", checked.findings);
     match checked.settings {
         Some(settings) => {
-            say(&config_file::summary(config, &settings));
+            say_out(&config_file::summary(config, &settings));
             ExitCode::SUCCESS
         }
         None => Exit::Config.into(),

@@ -1,1 +1,108 @@
-//! Counters for Prometheus.
+//! Counters for Prometheus, in its text format (version 0.0.4). Printed by hand: three kinds of line do not need a package.
+use crate::ops::{Overview, STATE_NAMES, Tally};
+use std::fmt::{Display, Write as _};
+use uc_core::presence::Class;
+use uc_core::views::LinkState;
+
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = write!(self.0, "# HELP uc_connector_{name} {help}\n# TYPE uc_connector_{name} {kind}\n");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let _ = write!(self.0, "uc_connector_{name}");
+        for (nth, (label, text)) in labels.iter().enumerate() {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{text}\"", if nth == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, "counter", help);
+        self.sample(name, &[], value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+}
+
+/// The whole page.
+pub(crate) fn print(overview: &Overview, tally: &Tally) -> String {
+    let mut page = Page(String::with_capacity(8 << 10));
+    let (extra, c) = (&overview.extra, &overview.counters);
+    page.family("build_info", "gauge", "Version of the program.");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    page.gauge("uptime_seconds", "Time since start.", format_args!("{}.{:03}", extra.uptime_ms / 1000, extra.uptime_ms % 1000));
+    page.gauge("ready", "1 when the connector can do its work.", u8::from(overview.obstacles().is_empty()));
+    page.counter("reloads_total", "Configurations taken over.", extra.reloads);
+    page.counter("reload_failures_total", "Configurations refused.", extra.reload_failures);
+    for (name, help, value) in [
+        ("notifies_total", "NOTIFY and BENOTIFY received.", c.notifies),
+        ("unknown_users_total", "Documents for users who are not configured.", c.unknown_users),
+        ("presence_changes_total", "Changes of presence class.", c.presence_changes),
+        ("stale_updates_total", "Updates dropped because a newer one was known.", c.stale_updates),
+        ("sip_requests_total", "SIP requests sent.", c.sip_requests),
+        ("sip_answers_total", "SIP answers sent.", c.sip_answers),
+        ("subscriptions_total", "Subscriptions made anew.", c.subscriptions),
+        ("state_requests_total", "Ready and NotReady requests sent.", c.state_requests),
+        ("login_requests_total", "Logins and logouts sent.", c.login_requests),
+        ("repeats_total", "Requests repeated after an error or a time-out.", c.repeats),
+        ("request_errors_total", "Requests the T-Server refused.", c.errors),
+        ("request_timeouts_total", "Requests without an answer.", c.timeouts),
+        ("foreign_changes_total", "Agent states changed by others.", c.foreign_changes),
+        ("malformed_total", "Messages that broke a protocol.", c.malformed),
+        ("links_lost_total", "Connections lost.", c.links_lost),
+        ("notes_dropped_total", "Log lines dropped because the queue was full.", c.notes_dropped),
+    ] {
+        page.counter(name, help, value);
+    }
+    workers(&mut page, overview, tally);
+    links(&mut page, overview);
+    page.0
+}
+
+fn workers(page: &mut Page, overview: &Overview, tally: &Tally) {
+    page.gauge("workers", "Configured workers.", overview.workers);
+    page.gauge("workers_uncovered", "Workers that should be in a live subscription and are not.", tally.uncovered);
+    page.family("workers_by_presence", "gauge", "Workers by presence.");
+    for class in Class::ALL {
+        page.sample("workers_by_presence", &[("presence", class.token())], tally.classes[class as usize]);
+    }
+    page.family("agents_by_state", "gauge", "DNs by agent state.");
+    for (name, n) in STATE_NAMES.iter().zip(tally.states) {
+        page.sample("agents_by_state", &[("state", name)], n);
+    }
+    page.gauge("agents_in_flight", "DNs with an unanswered request.", tally.in_flight);
+    page.gauge("agents_held", "DNs left alone until the next presence change.", tally.held);
+}
+
+fn links(page: &mut Page, overview: &Overview) {
+    let uc = overview.uc.iter().map(|(v, server)| (v.link.to_string(), &**server, v.state, v.outstanding, overview.extra.uc.get(v.link.index())));
+    let cti = overview.cti.iter().map(|r| (r.view.link.to_string(), &*r.server, r.view.state, r.view.outstanding, overview.extra.cti.get(r.view.link.index())));
+    let all: Vec<_> = uc.chain(cti).collect();
+    page.family("link_up", "gauge", "1 when the link works.");
+    for (link, server, state, ..) in &all {
+        page.sample("link_up", &[("link", link), ("server", server)], u8::from(*state == LinkState::Up));
+    }
+    page.family("link_outstanding", "gauge", "Unanswered requests.");
+    for (link, server, _, outstanding, _) in &all {
+        page.sample("link_outstanding", &[("link", link), ("server", server)], outstanding);
+    }
+    let pick: [(&str, &str, &str, fn(&crate::ops::LinkExtra) -> u64); 4] = [
+        ("link_received_bytes_total", "counter", "Bytes read.", |e| e.bytes_in),
+        ("link_sent_bytes_total", "counter", "Bytes written.", |e| e.bytes_out),
+        ("link_queued_bytes", "gauge", "Bytes waiting to be written.", |e| e.queued_bytes),
+        ("link_connects_total", "counter", "Connections made.", |e| e.connects),
+    ];
+    for (name, kind, help, value) in pick {
+        page.family(name, kind, help);
+        for (link, server, .., extra) in &all {
+            page.sample(name, &[("link", link), ("server", server)], extra.map_or(0, value));
+        }
+    }
+}

@@ -3,6 +3,14 @@
 //! HTTP threads never see the [`Connector`]: they send an [`OpsRequest`] and wait; the driver answers with [`answer`], which copies a bounded piece of the
 //! views ([`ROWS_MAX`], [`SCAN_MAX`]) so that presence never waits long. Larger pages are put together from several answers, and text (JSON, metrics) is made,
 //! on the HTTP threads.
+mod gate;
+mod http;
+mod json;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use http::{Listening, start};
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;

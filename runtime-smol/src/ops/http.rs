@@ -1,0 +1,331 @@
+//! tiny_http behind the gate: few named threads that read a request, ask the driver, and print the answer; rebuilt when its accept thread has died.
+use super::json;
+use super::{Filter, OpsKind, OpsReply, OpsRequest, Overview, ROWS_MAX, Tally, WorkerRow, gate};
+use crate::settings::OpsSettings;
+use smol::channel::{self, Sender};
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tiny_http::{Header, Method, Request, Response, Server};
+
+/// Threads that answer.
+const THREADS: usize = 2;
+/// How long the driver may take.
+const ANSWER_MS: u64 = 2_000;
+/// How often a thread looks whether the server was rebuilt.
+const LOOK: Duration = Duration::from_secs(1);
+/// Longest body that is read (and thrown away: nothing here takes one).
+const BODY_BYTES_MAX: u64 = 16 << 10;
+/// Rows of one page.
+const PAGE_MAX: u32 = 1000;
+/// How old counts may be.
+const TALLY_AGE: Duration = Duration::from_millis(900);
+
+const HTML: &str = "text/html; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JSON: &str = "application/json";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The listener: it works as long as the process lives; dropping this tidies up what is on disk.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// Where, with the port that was chosen when the configuration says 0.
+    pub(crate) address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Starts the listener; `None` when the configuration wants none. `asks` is the driver's queue of questions; it should be bounded.
+///
+/// # Errors
+/// The address cannot be bound, or the socket of tiny_http cannot be made.
+pub(crate) fn start(settings: &OpsSettings, asks: Sender<OpsRequest>) -> io::Result<Option<Listening>> {
+    let Some(listen) = settings.listen else { return Ok(None) };
+    let listener = TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    let listening = Listening { address: listener.local_addr()?, folder: private_folder()? };
+    let site = Arc::new(Site {
+        socket: listening.folder.join("http"),
+        server: Mutex::new(None),
+        asks,
+        show_notes: settings.show_notes,
+        loopback: listen.ip().is_loopback(),
+        tally: Mutex::new(None),
+    });
+    site.rebuild()?;
+    let (broken, breaks) = channel::bounded(1);
+    for nth in 0..THREADS {
+        let site = Arc::clone(&site);
+        thread::Builder::new().name(format!("ops-{nth}")).spawn(move || site.answer_for_ever())?;
+    }
+    let socket = site.socket.clone();
+    let connections_max = settings.connections_max;
+    thread::Builder::new().name("ops-gate".into()).spawn(move || gate::run(listener, socket, connections_max, broken))?;
+    thread::Builder::new().name("ops-watchdog".into()).spawn(move || {
+        while breaks.recv_blocking().is_ok() {
+            if let Err(why) = site.rebuild() {
+                crate::say::warn(&format!("the operations listener cannot be started again: {why}"));
+            }
+            thread::sleep(LOOK);
+        }
+    })?;
+    Ok(Some(listening))
+}
+
+/// A folder that only we can enter.
+fn private_folder() -> io::Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let base = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].iter().find_map(|name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_dir()));
+    let base = base.unwrap_or_else(std::env::temp_dir);
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..100 {
+        let folder = base.join(format!("uc-connector-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+struct Site {
+    /// Where tiny_http listens.
+    socket: PathBuf,
+    server: Mutex<Option<Arc<Server>>>,
+    asks: Sender<OpsRequest>,
+    show_notes: bool,
+    /// Bound to this machine only: other names in `Host` are a web page's trick (DNS rebinding).
+    loopback: bool,
+    tally: Mutex<Option<(Instant, Tally)>>,
+}
+
+/// An answer.
+struct Answer {
+    status: u16,
+    kind: &'static str,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(kind: &'static str, text: impl Into<Vec<u8>>) -> Self {
+        Self { status: 200, kind, body: text.into() }
+    }
+
+    fn error(status: u16, text: &str) -> Self {
+        Self { status, kind: JSON, body: json::error(text) }
+    }
+}
+
+/// The driver did not answer in time.
+struct Silent;
+
+impl From<Silent> for Answer {
+    fn from(_: Silent) -> Self {
+        Self::error(503, "the connector does not answer")
+    }
+}
+
+impl Site {
+    fn rebuild(&self) -> io::Result<()> {
+        let _ = std::fs::remove_file(&self.socket);
+        let listener = UnixListener::bind(&self.socket)?;
+        let server = Server::from_listener(listener, None).map_err(|e| io::Error::other(e.to_string()))?;
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(server));
+        Ok(())
+    }
+
+    fn answer_for_ever(&self) {
+        loop {
+            let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match server.map(|server| server.recv_timeout(LOOK)) {
+                Some(Ok(Some(request))) => self.on_request(request),
+                Some(Ok(None)) => {}
+                Some(Err(_)) | None => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    fn on_request(&self, mut request: Request) {
+        // What is left of a body would be read by tiny_http as the next request.
+        let body = request.as_reader().take(BODY_BYTES_MAX + 1).read_to_end(&mut Vec::new());
+        let answer = match body {
+            Ok(n) if n as u64 > BODY_BYTES_MAX => Answer::error(413, "nothing here takes a body"),
+            Ok(_) if !matches!(request.method(), Method::Get | Method::Head) => Answer::error(405, "only GET and HEAD"),
+            Ok(_) if !self.is_host_allowed(&request) => Answer::error(421, "this listener is for this machine; use 127.0.0.1 or localhost"),
+            Ok(_) => self.route(request.url()).unwrap_or_else(Answer::from),
+            Err(_) => return,
+        };
+        let mut response = Response::from_data(answer.body).with_status_code(answer.status);
+        for (name, value) in [
+            ("Content-Type", answer.kind),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            (
+                "Content-Security-Policy",
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            ),
+        ] {
+            if let Ok(header) = Header::from_bytes(name, value) {
+                response.add_header(header);
+            }
+        }
+        // Who has gone away does not matter.
+        let _ = request.respond(response);
+    }
+
+    fn is_host_allowed(&self, request: &Request) -> bool {
+        let host = request.headers().iter().find(|h| h.field.equiv("Host")).map(|h| h.value.as_str());
+        !self.loopback || host.is_none_or(|host| is_this_machine(host))
+    }
+
+    fn route(&self, url: &str) -> Result<Answer, Silent> {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        Ok(match path {
+            "/" => Answer::text(HTML, include_str!("page/index.html")),
+            "/app.js" => Answer::text(JS, include_str!("page/app.js")),
+            "/app.css" => Answer::text(CSS, include_str!("page/app.css")),
+            "/health" => Answer::text(JSON, json::health(&self.overview()?)),
+            "/ready" => {
+                let overview = self.overview()?;
+                Answer { status: if overview.obstacles().is_empty() { 200 } else { 503 }, ..Answer::text(JSON, json::ready(&overview)) }
+            }
+            "/metrics" => Answer::text(METRICS, crate::metrics::print(&self.overview()?, &self.tally()?)),
+            "/api/v1/summary" => Answer::text(JSON, json::summary(&self.overview()?, &self.tally()?)),
+            "/api/v1/links" => Answer::text(JSON, json::links(&self.overview()?)),
+            "/api/v1/openapi.json" => Answer::text(JSON, include_str!("page/openapi.json")),
+            "/api/v1/workers" => self.workers(query)?,
+            _ => match path.strip_prefix("/api/v1/workers/") {
+                Some(id) => self.worker(&decode(id))?,
+                None => Answer::error(404, "there is no such page"),
+            },
+        })
+    }
+
+    fn workers(&self, query: &str) -> Result<Answer, Silent> {
+        let (mut from, mut limit, mut filter) = (0, 100, Filter::All);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match (name, value.parse::<u32>()) {
+                ("offset", Ok(n)) => from = n,
+                ("limit", Ok(n)) if (1..=PAGE_MAX).contains(&n) => limit = n,
+                ("limit", _) => return Ok(Answer::error(400, "limit must be a number from 1 to 1000")),
+                ("offset", _) => return Ok(Answer::error(400, "offset must be a number: 0, or `next` of the page before")),
+                ("q", _) if value.is_empty() => {}
+                ("q", _) => filter = Filter::Text(decode(value).to_lowercase().into()),
+                _ => return Ok(Answer::error(400, "the parameters are offset, limit and q")),
+            }
+        }
+        let (rows, next) = self.rows(from, limit, &filter)?;
+        Ok(Answer::text(JSON, json::workers(&rows, next, self.overview()?.workers, self.show_notes)))
+    }
+
+    fn worker(&self, employee_id: &str) -> Result<Answer, Silent> {
+        let (rows, _) = self.rows(0, 1, &Filter::Employee(employee_id.into()))?;
+        Ok(rows.first().map_or_else(|| Answer::error(404, "there is no such worker"), |row| Answer::text(JSON, json::worker(row, self.show_notes))))
+    }
+
+    /// Puts a page together from pieces.
+    fn rows(&self, mut from: u32, limit: u32, filter: &Filter) -> Result<(Vec<WorkerRow>, Option<u32>), Silent> {
+        let mut page = Vec::new();
+        loop {
+            let want = (limit - page.len() as u32).min(ROWS_MAX as u32);
+            let OpsReply::Workers { rows, next } = self.ask(OpsKind::Workers { from, limit: want, filter: filter.clone() })? else { return Err(Silent) };
+            page.extend(rows);
+            match next {
+                Some(next) if (page.len() as u32) < limit => from = next,
+                next => return Ok((page, next)),
+            }
+        }
+    }
+
+    fn tally(&self) -> Result<Tally, Silent> {
+        let mut cached = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, tally)) = cached.filter(|(at, _)| at.elapsed() < TALLY_AGE) {
+            return Ok(tally);
+        }
+        let (mut sum, mut from) = (Tally::default(), Some(0));
+        while let Some(at) = from {
+            let OpsReply::Tally { tally, next } = self.ask(OpsKind::Tally { from: at })? else { return Err(Silent) };
+            sum.add(&tally);
+            from = next;
+        }
+        *cached = Some((Instant::now(), sum));
+        Ok(sum)
+    }
+
+    fn overview(&self) -> Result<Overview, Silent> {
+        match self.ask(OpsKind::Overview)? {
+            OpsReply::Overview(overview) => Ok(*overview),
+            _ => Err(Silent),
+        }
+    }
+
+    fn ask(&self, kind: OpsKind) -> Result<OpsReply, Silent> {
+        let (reply, answer) = sync_channel(1);
+        self.asks.try_send(OpsRequest { kind, reply }).map_err(|_| Silent)?;
+        answer.recv_timeout(Duration::from_millis(ANSWER_MS)).map_err(|_| Silent)
+    }
+}
+
+/// Whether a `Host` header names this machine by a loopback address or `localhost`.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Resolves `%XX` and `+`; what is not UTF-8 becomes replacement characters, which match nothing.
+fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = |at: usize| char::from(*tail.get(at)?).to_digit(16);
+        rest = tail;
+        match (first, hex(0).zip(hex(1))) {
+            (b'%', Some((high, low))) => {
+                out.push((high * 16 + low) as u8);
+                rest = &tail[2..];
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_are_resolved() {
+        for (text, plain) in [("a%20b+c", "a b c"), ("%C3%BC", "ü"), ("100%", "100%"), ("%zz", "%zz"), ("%4", "%4"), ("", "")] {
+            assert_eq!(decode(text), plain);
+        }
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_taken() {
+        for (host, is_ours) in
+            [("127.0.0.1:8080", true), ("localhost", true), ("[::1]:8080", true), ("evil.example:8080", false), ("10.0.0.1", false), ("", false)]
+        {
+            assert_eq!(is_this_machine(host), is_ours, "{host}");
+        }
+    }
+}

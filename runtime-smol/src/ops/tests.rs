@@ -1,0 +1,179 @@
+//! The listener over real sockets, with a driver's stand-in behind it.
+use super::*;
+use crate::settings::OpsSettings;
+use serde_json::Value;
+use smol::channel;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+use uc_core::Now;
+use uc_core::config::{
+    Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+};
+use uc_core::entropy::Seed;
+
+fn connector(workers: u32) -> Connector {
+    let person = |n: u32| Person {
+        employee_id: format!("{n}").into(),
+        display_name: format!("Zoë {n}").into(),
+        sip_uri: format!("sip:w{n}@example.com").into(),
+        dns: [PersonDn { number: format!("{}", 5000 + n).into(), switch: 0 }].into(),
+        ..Person::default()
+    };
+    let server = TServerConfig { name: "T1".into(), address: "127.0.0.1:1".into() };
+    let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30 };
+    let config = Config {
+        mode: Mode::Normal,
+        application: "test".into(),
+        uc: UcConfig::default(),
+        cti: CtiConfig { switches: vec![switch], timers: CtiTimers::default(), pace: CtiPace::lync() },
+        presence: PresenceConfig::default(),
+        people: (0..workers).map(person).collect(),
+        limits: Limits::default(),
+        note_level: NoteLevel::Info,
+    };
+    Connector::new(Arc::new(config), Seed([7; 32]), Now::default())
+}
+
+fn rows_of(reply: OpsReply) -> (Vec<WorkerRow>, Option<u32>) {
+    match reply {
+        OpsReply::Workers { rows, next } => (rows, next),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A listener with a driver's stand-in that answers from a connector of its own.
+fn listening(workers: u32, connections_max: usize) -> Listening {
+    let (asks, asked) = channel::bounded::<OpsRequest>(16);
+    std::thread::spawn(move || {
+        let connector = connector(workers);
+        let extra = Extra { uptime_ms: 1500, ..Extra::default() };
+        while let Ok(request) = asked.recv_blocking() {
+            let _ = request.reply.try_send(answer(&connector, &extra, &request.kind));
+        }
+    });
+    let settings = OpsSettings { listen: Some("127.0.0.1:0".parse().unwrap()), connections_max, show_notes: false };
+    start(&settings, asks).unwrap().unwrap()
+}
+
+fn connect(at: &Listening) -> TcpStream {
+    let stream = TcpStream::connect(at.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Status line and headers, body.
+fn get(at: &Listening, path: &str, header: &str) -> (String, String) {
+    let mut stream = connect(at);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{path}: {text}"));
+    (head.to_owned(), body.to_owned())
+}
+
+fn json(at: &Listening, path: &str) -> Value {
+    let (head, body) = get(at, path, "");
+    assert!(head.contains("application/json"), "{path}: {head}");
+    // Long answers come in chunks: take what lies between the chunk sizes.
+    let joined: String = if head.contains("chunked") { body.split("\r\n").skip(1).step_by(2).collect() } else { body };
+    serde_json::from_str(&joined).unwrap_or_else(|e| panic!("{path}: {e}: {joined}"))
+}
+
+#[test]
+fn an_answer_is_bounded_and_says_where_to_go_on() {
+    let connector = connector(5000);
+    let ask = |from, limit, filter| rows_of(answer(&connector, &Extra::default(), &OpsKind::Workers { from, limit, filter }));
+    let (rows, next) = ask(0, 100_000, Filter::All);
+    assert_eq!((rows.len(), next), (ROWS_MAX, Some(ROWS_MAX as u32)));
+    assert_eq!(ask(0, 1, Filter::Employee("4999".into())), (Vec::new(), Some(SCAN_MAX)));
+    assert_eq!(ask(4000, 1, Filter::Employee("4999".into())).0[0].employee_id, "4999".into());
+    assert_eq!(ask(4000, 9, Filter::Text("zoë 4000".into())).0.len(), 1);
+    assert_eq!(ask(5000, 9, Filter::All), (Vec::new(), None));
+    assert_eq!(ask(u32::MAX, 9, Filter::All), (Vec::new(), None));
+}
+
+#[test]
+fn pages_and_tallies_are_put_together() {
+    let at = listening(4500, 8);
+    let page = json(&at, "/api/v1/workers?limit=1000&offset=0");
+    assert_eq!((page["workers"].as_array().unwrap().len(), &page["next"], &page["total"]), (1000, &1000.into(), &4500.into()));
+    assert_eq!(json(&at, "/api/v1/workers?q=w4321%40EXAMPLE")["workers"][0]["employee_id"], "4321");
+    assert_eq!(json(&at, "/api/v1/workers/4400")["dns"][0]["number"], "9400");
+    assert_eq!(json(&at, "/api/v1/workers/none")["error"], "there is no such worker");
+    assert_eq!(json(&at, "/api/v1/workers?limit=0")["error"], "limit must be a number from 1 to 1000");
+    let summary = json(&at, "/api/v1/summary");
+    assert_eq!((&summary["presence"]["unknown"], &summary["agents"]["unknown"], &summary["uncovered"]), (&4500.into(), &4500.into(), &4500.into()));
+}
+
+#[test]
+fn every_path_of_the_description_is_served_and_secured() {
+    let at = listening(3, 8);
+    let described: Value = serde_json::from_str(include_str!("page/openapi.json")).unwrap();
+    let paths: Vec<String> = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{employee_id}", "1")).collect();
+    for path in paths.iter().map(String::as_str).chain(["/", "/app.js", "/app.css"]) {
+        let (head, _) = get(&at, path, "");
+        let status = if path == "/ready" { "503" } else { "200" };
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {head}");
+        assert!(head.contains("Content-Security-Policy: default-src 'none'") && !head.contains("unsafe"), "{path}: {head}");
+    }
+    assert!(json(&at, "/ready")["why"][0].as_str().unwrap().contains("UC platform"));
+    assert!(get(&at, "/nothing", "").0.contains(" 404 "));
+    assert!(get(&at, "/metrics", "").1.contains("\nuc_connector_workers 3\n"));
+}
+
+/// The properties that the answers have are the properties that are described.
+#[test]
+fn answers_have_the_described_fields() {
+    let at = listening(1, 8);
+    let described: Value = serde_json::from_str(include_str!("page/openapi.json")).unwrap();
+    let names = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let schema = |name: &str| names(&described["components"]["schemas"][name]["properties"]);
+    assert_eq!(names(&json(&at, "/api/v1/summary")), schema("Summary"));
+    let worker = json(&at, "/api/v1/workers/0");
+    assert_eq!((names(&worker), names(&worker["dns"][0])), (schema("Worker"), schema("Dn")));
+    for link in json(&at, "/api/v1/links")["cti"].as_array().unwrap() {
+        assert_eq!(names(link), schema("CtiLink"));
+    }
+}
+
+#[test]
+fn more_connections_than_allowed_are_refused_and_the_others_go_on() {
+    let at = listening(1, 2);
+    let mut silent = [connect(&at), connect(&at)];
+    let mut refused = String::new();
+    connect(&at).read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    for stream in &mut silent {
+        write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+    }
+}
+
+#[test]
+fn an_endless_header_is_cut_off() {
+    let at = listening(1, 2);
+    let mut stream = connect(&at);
+    let sent: usize = (0..1000).map_while(|_| stream.write_all(&[b'a'; 4096]).ok().map(|()| 4096)).sum();
+    assert!(sent < 4_000_000, "{sent} bytes were taken");
+    assert_ne!(stream.read(&mut [0; 16]).unwrap_or(0), 16);
+    assert!(get(&at, "/health", "").0.contains(" 200 "));
+}
+
+#[test]
+fn other_sites_and_methods_are_refused() {
+    let at = listening(1, 4);
+    let mut stream = connect(&at);
+    write!(stream, "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 421 "), "{text}");
+    let mut stream = connect(&at);
+    write!(stream, "POST /api/v1/workers HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 405 "), "{text}");
+}
