@@ -55,6 +55,13 @@ pub(crate) fn load(path: &Path) -> Result<Settings, Findings> {
     checked.settings.ok_or(checked.findings)
 }
 
+/// The settings of the example file, for tests elsewhere.
+#[cfg(test)]
+pub(crate) fn check_example() -> Settings {
+    let mut findings = Findings::default();
+    check_text("example", &example(), Path::new(""), &mut findings).unwrap_or_else(|| panic!("{findings}"))
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     let length = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?.len();
     if length > FILE_BYTES_MAX {

@@ -8,7 +8,7 @@ use crate::ops::{self, OpsRequest};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::signals::{Asked, Listener};
-use crate::{config_file, entropy, say};
+use crate::{config_file, entropy, log, say};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
 use smol::{LocalExecutor, Timer};
@@ -56,11 +56,16 @@ fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
     let executor = Rc::new(LocalExecutor::new());
     let (drained, done) = channel::bounded(1);
     let (asks, asked) = channel::bounded(64);
+    log::configure(&settings.log);
+    let listening = ops::start(&settings.ops, asks).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
+    if let Some(listening) = &listening {
+        say::info(&format!("operations: http://{}/", listening.address));
+    }
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
     smol::block_on(executor.run(async {
         serve(&hub, &mut signals, &done, asked, &options.config_path).await;
     }));
-    let _ = asks;
+    drop(listening);
     Ok(())
 }
 
@@ -122,6 +127,7 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
 fn reload(hub: &Shared, config: &Path) {
     match config_file::load(config) {
         Ok(settings) => {
+            log::configure(&settings.log);
             hub.borrow_mut().reconfigure(settings);
             say::info("the configuration was read again");
         }

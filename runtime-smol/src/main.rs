@@ -11,6 +11,7 @@ mod entropy;
 mod hub;
 mod journal;
 mod log;
+mod log_note;
 mod metrics;
 mod net;
 mod notify;
