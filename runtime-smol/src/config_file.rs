@@ -40,7 +40,7 @@ pub(crate) fn check(path: &Path) -> Checked {
     let mut findings = Findings::default();
     let name = path.display().to_string();
     let settings = read_text(path).map_err(|why| findings.error(&Lines::new(&name, "").whole(), why)).ok().and_then(|text| {
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         check_text(&name, &text, folder, &mut findings)
     });
     Checked { settings: settings.filter(|_| findings.counts().0 == 0), findings }
@@ -147,7 +147,7 @@ fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
 }
 
 fn bridge(server: &ServerDraft) -> BridgeSettings {
-    let address = server.address.clone().unwrap_or(BridgeAddress::Unix("/".into()));
+    let address = server.address.clone().unwrap_or_else(|| BridgeAddress::Unix("/".into()));
     let tls = match server.transport {
         Some(Transport::Tls) => true,
         Some(Transport::Tcp) => false,

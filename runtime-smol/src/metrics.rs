@@ -1,5 +1,5 @@
 //! Counters for Prometheus, in its text format (version 0.0.4). Printed by hand: three kinds of line do not need a package.
-use crate::ops::{Overview, STATE_NAMES, Tally};
+use crate::ops::{LinkExtra, Overview, STATE_NAMES, Tally};
 use std::fmt::{Display, Write as _};
 use uc_core::presence::Class;
 use uc_core::views::LinkState;
@@ -81,6 +81,9 @@ fn workers(page: &mut Page, overview: &Overview, tally: &Tally) {
     page.gauge("agents_held", "DNs left alone until the next presence change.", tally.held);
 }
 
+/// Name, kind, help, value of a family about sockets.
+type SocketFamily = (&'static str, &'static str, &'static str, fn(&LinkExtra) -> u64);
+
 fn links(page: &mut Page, overview: &Overview) {
     let uc = overview.uc.iter().map(|(v, server)| (v.link.to_string(), &**server, v.state, v.outstanding, overview.extra.uc.get(v.link.index())));
     let cti = overview.cti.iter().map(|r| (r.view.link.to_string(), &*r.server, r.view.state, r.view.outstanding, overview.extra.cti.get(r.view.link.index())));
@@ -93,7 +96,7 @@ fn links(page: &mut Page, overview: &Overview) {
     for (link, server, _, outstanding, _) in &all {
         page.sample("link_outstanding", &[("link", link), ("server", server)], outstanding);
     }
-    let pick: [(&str, &str, &str, fn(&crate::ops::LinkExtra) -> u64); 4] = [
+    let pick: [SocketFamily; 4] = [
         ("link_received_bytes_total", "counter", "Bytes read.", |e| e.bytes_in),
         ("link_sent_bytes_total", "counter", "Bytes written.", |e| e.bytes_out),
         ("link_queued_bytes", "gauge", "Bytes waiting to be written.", |e| e.queued_bytes),

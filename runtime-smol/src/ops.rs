@@ -10,7 +10,9 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use http::{Listening, start};
+#[cfg(test)]
+use http::Listening;
+pub(crate) use http::start;
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;

@@ -30,9 +30,9 @@ fn place(lines: &Lines<'_>, document: &DeTable<'_>, path: &str) -> Place {
 pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Findings) {
     let at = |path: &str| place(lines, document, path);
     let draft = &file.draft;
-    if draft.uc.endpoints.is_empty()
-        && !document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).is_some_and(|v| !v.get_ref().as_array().is_some_and(|a| a.is_empty()))
-    {
+    // A list that is there and does not fit was reported where it was read.
+    let given = document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).and_then(|list| list.get_ref().as_array());
+    if draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
         findings.error(&at("uc"), "there is no UC server; write `endpoints = [\"pool.example.com:5061\"]` in [uc]");
     }
     watchers(lines, document, file, findings);

@@ -190,7 +190,7 @@ impl Site {
 
     fn is_host_allowed(&self, request: &Request) -> bool {
         let host = request.headers().iter().find(|h| h.field.equiv("Host")).map(|h| h.value.as_str());
-        !self.loopback || host.is_none_or(|host| is_this_machine(host))
+        !self.loopback || host.is_none_or(is_this_machine)
     }
 
     fn route(&self, url: &str) -> Result<Answer, Silent> {
