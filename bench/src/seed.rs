@@ -35,13 +35,10 @@ pub(crate) struct Dialog {
 
 impl Template {
     pub(crate) fn new(dialog: &Dialog) -> Self {
-        let body = format!(
-            "<categories xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"sip:lync-w%WORKR@lyncdco13.lab\">\
-             <category xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" publishTime=\"2026-11-22T%MILLISECS%\" instance=\"1\" name=\"state\">\r\n\
-             <state xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"aggregateState\">\
-             <availability>%AV%</availability><activity token=\"on-the-phone\"/><delimiter xmlns=\"http://schemas.microsoft.com/2006/09/sip/commontypes\"/>\
-             <device>computer</device><end xmlns=\"http://schemas.microsoft.com/2006/09/sip/commontypes\"/></state>\r\n</category>\r\n</categories>"
-        );
+        // The published body itself, with blanks.
+        let at = memchr::memmem::find(SEED, b"\r\n\r\n").expect("the seed has a body") + 4;
+        let body = std::str::from_utf8(&SEED[at..]).expect("the seed is text");
+        let body = body.replace("lync-user2_qa94", "lync-w%WORKR").replace("2017-08-22T23:59:31.107", "2026-11-22T%MILLISECON%").replace(">6500<", ">%AV%<");
         let Dialog { call_id, their_tag, watcher, target } = dialog;
         let head = format!(
             "NOTIFY {target} SIP/2.0\r\n\
@@ -53,7 +50,7 @@ impl Template {
         );
         let bytes = [head.into_bytes(), body.into_bytes()].concat();
         let find = |mark: &str| memchr::memmem::find(&bytes, mark.as_bytes()).expect("the template has all blanks");
-        Self { cseq: find("%CSEQ%%"), worker: find("%WORKR"), availability: find("%AV%"), millis: find("%MILLISECS%"), bytes }
+        Self { cseq: find("%CSEQ%%"), worker: find("%WORKR"), availability: find("%AV%"), millis: find("%MILLISECON%"), bytes }
     }
 
     pub(crate) fn len(&self) -> usize {

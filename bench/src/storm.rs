@@ -24,7 +24,8 @@ pub(crate) struct Rig {
     now: Now,
     framer: Framer,
     lines: LineFramer,
-    reader: Reader,
+    /// Absent while lines are being read.
+    reader: Option<Reader>,
     writer: Writer,
     front_end: FrontEnd,
     bridge: Bridge,
@@ -81,7 +82,7 @@ impl Rig {
         let mut it = Self {
             framer: Framer::new(&limits),
             lines: LineFramer::new(limits.cti_line_bytes_max as usize),
-            reader: Reader::new(&config),
+            reader: Some(Reader::new(&config)),
             writer: Writer::new(None),
             connector: Connector::new(config, Seed::from_u64(7), now),
             limits,
@@ -182,7 +183,7 @@ impl Rig {
         self.lines.push(&self.bridge.output);
         self.bridge.output.clear();
         let mut lines = std::mem::replace(&mut self.lines, LineFramer::new(self.limits.cti_line_bytes_max as usize));
-        let mut reader = std::mem::replace(&mut self.reader, Reader::new(self.connector.directory().config()));
+        let Some(mut reader) = self.reader.take() else { return };
         loop {
             let span = match lines.next() {
                 LineStep::Line(span) => span,
@@ -196,7 +197,7 @@ impl Rig {
             }
         }
         self.lines = lines;
-        self.reader = reader;
+        self.reader = Some(reader);
     }
 
     /// One change of the next worker, all the way: NOTIFY, 200, request, event.
