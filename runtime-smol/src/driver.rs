@@ -18,10 +18,13 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use uc_core::Input;
 
 /// How long un-subscribing and de-registering may take when we stop.
 const DRAIN_MS: u32 = 5_000;
+/// Questions of the operations listener waiting for an answer.
+const ASKS_MAX: usize = 64;
 
 /// What `run` was told besides the configuration.
 #[derive(Clone, Debug)]
@@ -32,9 +35,21 @@ pub(crate) struct RunOptions {
     pub(crate) config_path: PathBuf,
 }
 
+/// How a run is bounded and what it leaves behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    /// Directory of the flight recorder.
+    pub(crate) record: Option<PathBuf>,
+    /// Read again on HUP; `None`: HUP is ignored.
+    pub(crate) config_path: Option<PathBuf>,
+    /// Stop in good order after this long.
+    pub(crate) stop_after: Option<Duration>,
+}
+
 /// Runs until stopped.
 pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
-    match start(settings, &options) {
+    let RunOptions { record, config_path } = options;
+    match drive(settings, &Limit { record, config_path: Some(config_path), stop_after: None }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             say::alarm(&why);
@@ -43,9 +58,13 @@ pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
     }
 }
 
-fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
+/// Runs until stopped by a signal or the limit.
+///
+/// # Errors
+/// One sentence, when it cannot even start.
+pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     let seed = entropy::os_seed().map_err(|e| format!("/dev/urandom cannot be read: {e}"))?;
-    let recorder = match &options.record {
+    let recorder = match &limit.record {
         Some(dir) => Some(Recorder::open(dir).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
         None => None,
     };
@@ -55,21 +74,19 @@ fn start(settings: Settings, options: &RunOptions) -> Result<(), String> {
     let mut signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;
     let executor = Rc::new(LocalExecutor::new());
     let (drained, done) = channel::bounded(1);
-    let (asks, asked) = channel::bounded(64);
+    let (asks, asked) = channel::bounded(ASKS_MAX);
     log::configure(&settings.log);
     let listening = ops::start(&settings.ops, asks).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
     if let Some(listening) = &listening {
         say::info(&format!("operations: http://{}/", listening.address));
     }
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
-    smol::block_on(executor.run(async {
-        serve(&hub, &mut signals, &done, asked, &options.config_path).await;
-    }));
+    smol::block_on(executor.run(serve(&hub, &mut signals, &done, asked, limit)));
     drop(listening);
     Ok(())
 }
 
-async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, config: &Path) {
+async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, limit: &Limit) {
     let executor = Rc::clone(&hub.borrow().executor);
     let manager = Rc::new(Manager::from_env());
     executor.spawn(keep_time(Rc::clone(hub))).detach();
@@ -91,15 +108,23 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
         hub.flush();
     }
     manager.ready();
+    let mut over = Box::pin(wait(limit.stop_after));
     loop {
-        let asked = or(async { Some(signals.next().await) }, async {
+        let drained = async {
             let _ = done.recv().await;
             None
-        });
-        match asked.await {
+        };
+        let time_up = async {
+            over.as_mut().await;
+            Some(Asked::Stop)
+        };
+        match or(async { Some(signals.next().await) }, or(drained, time_up)).await {
             Some(Asked::Reload) => {
                 manager.reloading();
-                reload(hub, config);
+                match &limit.config_path {
+                    Some(path) => reload(hub, path),
+                    None => say::warn("there is no configuration file to read again"),
+                }
                 manager.ready();
             }
             Some(Asked::Stop) if hub.borrow().extra.draining => {
@@ -112,6 +137,8 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
                 let mut hub = hub.borrow_mut();
                 hub.extra.draining = true;
                 hub.turn(Input::Drain { within_ms: DRAIN_MS });
+                drop(hub);
+                over.set(wait(None));
             }
             None => break,
         }
@@ -120,6 +147,14 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
     hub.borrow_mut().flush();
     if let Some(recorder) = hub.borrow_mut().recorder.take() {
         recorder.finish();
+    }
+}
+
+/// Waits for so long; for ever without a time.
+async fn wait(time: Option<Duration>) {
+    match time {
+        Some(time) => drop(Timer::after(time).await),
+        None => std::future::pending().await,
     }
 }
 

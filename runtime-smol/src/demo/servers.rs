@@ -1,0 +1,351 @@
+//! The emulated Front End pool and T-Server pair behind real sockets, in a thread of their own, with the day that happens to them.
+use super::day::{Change, Day, hms};
+use super::people::Worker;
+use smol::channel::{Receiver, Sender, unbounded};
+use smol::future::or;
+use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use smol::{Async, LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use uc_core::Mono;
+use uc_core::presence::Class;
+use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, FrontEndConfig};
+use uc_runtime_sim::peers::tserver::{AgentState, TServer, TServerConfig};
+use uc_runtime_sim::peers::{Peer, PeerOut};
+
+/// Servers in the pool.
+pub(super) const FRONT_ENDS: u16 = 3;
+/// Servers of the pair.
+pub(super) const T_SERVERS: u16 = 2;
+/// How often the day goes on.
+const TICK: Duration = Duration::from_millis(5);
+/// A server fails this often, and is away this long.
+const FAIL_EVERY: Duration = Duration::from_secs(20);
+const AWAY: Duration = Duration::from_secs(5);
+/// A change that led to nothing in this time leads to nothing: somebody else owns the agent's state.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What happened, for the last line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    /// Presence changes.
+    pub(crate) changes: u64,
+    /// Milliseconds from each change to the agent's state, as far as one followed.
+    pub(crate) latencies_ms: Vec<f64>,
+    /// Changes overtaken by the next one before they took effect: a server was away.
+    pub(crate) overtaken: u64,
+    /// Servers that failed.
+    pub(crate) failures: u64,
+    /// What the connector did against the standards.
+    pub(crate) violations: Vec<String>,
+    /// Workers whose agent's state is not what their presence asks for, at the end.
+    pub(crate) open: usize,
+}
+
+/// Which kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    FrontEnd,
+    TServer,
+}
+
+/// Listening sockets, made before the connector's configuration is.
+pub(super) struct Doors(Vec<(Kind, u16, TcpListener)>);
+
+impl Doors {
+    /// Opens all doors on loopback.
+    pub(super) fn open() -> io::Result<Self> {
+        let front_ends = (0..FRONT_ENDS).map(|node| (Kind::FrontEnd, node));
+        let doors = front_ends.chain((0..T_SERVERS).map(|node| (Kind::TServer, node)));
+        doors.map(|(kind, node)| Ok((kind, node, TcpListener::bind("127.0.0.1:0")?))).collect::<io::Result<_>>().map(Self)
+    }
+
+    fn addresses(&self, kind: Kind) -> impl Iterator<Item = SocketAddr> {
+        self.0.iter().filter(move |(k, ..)| *k == kind).filter_map(|(.., listener)| listener.local_addr().ok())
+    }
+
+    /// Where the pool is.
+    pub(super) fn front_ends(&self) -> impl Iterator<Item = SocketAddr> {
+        self.addresses(Kind::FrontEnd)
+    }
+
+    /// Where the bridges are.
+    pub(super) fn bridges(&self) -> impl Iterator<Item = SocketAddr> {
+        self.addresses(Kind::TServer)
+    }
+}
+
+/// What the day is like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weather {
+    pub(super) speed: u32,
+    pub(super) seed: u64,
+    pub(super) calm: bool,
+}
+
+struct World {
+    front_end: FrontEnd,
+    tserver: TServer,
+    day: Day,
+    workers: Vec<Worker>,
+    /// What goes out on each connection; `None` ends it.
+    conns: BTreeMap<u64, (Kind, u16, Sender<Option<Vec<u8>>>)>,
+    serial: u64,
+    start: Instant,
+    speed: u32,
+    /// By worker: since when, and to which class.
+    waiting: BTreeMap<usize, (Instant, Class)>,
+    story: Story,
+}
+
+type Shared = Rc<RefCell<World>>;
+
+/// Runs the servers until `stop` is closed.
+pub(super) fn run(doors: Doors, workers: Vec<Worker>, weather: Weather, stop: &Receiver<()>) -> Story {
+    let mut front_end = FrontEnd::new(FrontEndConfig { nodes: FRONT_ENDS, seed: weather.seed, transport: "TCP", ..FrontEndConfig::default() });
+    let mut tserver = TServer::new(TServerConfig { seed: weather.seed, ..TServerConfig::default() });
+    for worker in &workers {
+        front_end.add_user(&worker.uri);
+        front_end.set_presence(Mono(0), &worker.uri, 18500, Activity::None, None);
+        tserver.add_dn(&worker.dn);
+    }
+    let world = Rc::new(RefCell::new(World {
+        front_end,
+        tserver,
+        day: Day::new(workers.len(), weather.seed),
+        workers,
+        conns: BTreeMap::new(),
+        serial: 0,
+        start: Instant::now(),
+        speed: weather.speed,
+        waiting: BTreeMap::new(),
+        story: Story::default(),
+    }));
+    let executor = Rc::new(LocalExecutor::new());
+    for (kind, node, listener) in doors.0 {
+        executor.spawn(serve_door(Rc::clone(&world), Rc::clone(&executor), kind, node, listener)).detach();
+    }
+    executor.spawn(live(Rc::clone(&world))).detach();
+    if !weather.calm {
+        executor.spawn(fail(Rc::clone(&world))).detach();
+    }
+    let _ = smol::block_on(executor.run(stop.recv()));
+    let world = world.borrow();
+    let violations = world.front_end.violations().iter().chain(world.tserver.violations()).cloned().collect();
+    Story { violations, open: world.waiting.len(), ..world.story.clone() }
+}
+
+/// Accepts connections of one server; while it is down there is no listening socket at all, so that connecting is refused.
+async fn serve_door(world: Shared, executor: Rc<LocalExecutor<'static>>, kind: Kind, node: u16, listener: TcpListener) {
+    let Ok(address) = listener.local_addr() else { return };
+    let mut door = Async::new(listener).ok();
+    loop {
+        let listening = {
+            let world = world.borrow();
+            world.peer(kind).is_listening(node)
+        };
+        match (&door, listening) {
+            (None, true) => door = Async::<TcpListener>::bind(address).ok(),
+            (Some(_), false) => door = None,
+            _ => {}
+        }
+        let accepted = async {
+            match &door {
+                Some(door) => door.accept().await.ok(),
+                None => std::future::pending().await,
+            }
+        };
+        let again = async {
+            Timer::after(Duration::from_millis(20)).await;
+            None
+        };
+        if let Some((stream, _)) = or(accepted, again).await {
+            executor.spawn(serve_conn(Rc::clone(&world), Rc::clone(&executor), kind, node, stream)).detach();
+        }
+    }
+}
+
+async fn serve_conn(world: Shared, executor: Rc<LocalExecutor<'static>>, kind: Kind, node: u16, stream: Async<TcpStream>) {
+    let _ = stream.get_ref().set_nodelay(true);
+    let stream = Rc::new(stream);
+    let (send, outgoing) = unbounded();
+    let conn = {
+        let mut world = world.borrow_mut();
+        world.serial += 1;
+        let conn = world.serial;
+        world.conns.insert(conn, (kind, node, send));
+        let now = world.now();
+        world.peer_mut(kind).accept(now, node, conn);
+        world.pump();
+        conn
+    };
+    executor.spawn(write(Rc::clone(&stream), outgoing)).detach();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let n = (&*stream).read(&mut buffer).await.unwrap_or(0);
+        let mut world = world.borrow_mut();
+        let now = world.now();
+        if n == 0 {
+            world.conns.remove(&conn);
+            world.peer_mut(kind).disconnected(now, conn);
+            return world.pump();
+        }
+        world.peer_mut(kind).receive(now, conn, &buffer[..n]);
+        world.pump();
+    }
+}
+
+async fn write(stream: Rc<Async<TcpStream>>, outgoing: Receiver<Option<Vec<u8>>>) {
+    while let Ok(Some(bytes)) = outgoing.recv().await {
+        if (&*stream).write_all(&bytes).await.is_err() {
+            break;
+        }
+    }
+    let _ = stream.get_ref().shutdown(Shutdown::Both);
+}
+
+/// The day goes on.
+async fn live(world: Shared) {
+    loop {
+        Timer::after(TICK).await;
+        let mut world = world.borrow_mut();
+        world.tick();
+    }
+}
+
+/// Now and then a server fails: one of the pool, then one of the pair.
+async fn fail(world: Shared) {
+    loop {
+        for kind in [Kind::FrontEnd, Kind::TServer] {
+            Timer::after(FAIL_EVERY - AWAY).await;
+            let node = world.borrow_mut().kill(kind);
+            Timer::after(AWAY).await;
+            world.borrow_mut().revive(kind, node);
+        }
+    }
+}
+
+impl World {
+    fn now(&self) -> Mono {
+        Mono(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn clock(&self) -> String {
+        hms(self.day.clock(self.now().0 * u64::from(self.speed)))
+    }
+
+    fn peer(&self, kind: Kind) -> &dyn Peer {
+        match kind {
+            Kind::FrontEnd => &self.front_end,
+            Kind::TServer => &self.tserver,
+        }
+    }
+
+    fn peer_mut(&mut self, kind: Kind) -> &mut dyn Peer {
+        match kind {
+            Kind::FrontEnd => &mut self.front_end,
+            Kind::TServer => &mut self.tserver,
+        }
+    }
+
+    /// Moves what the servers want to say to the connections, and looks whether a change has taken effect.
+    fn pump(&mut self) {
+        for kind in [Kind::FrontEnd, Kind::TServer] {
+            while let Some(out) = self.peer_mut(kind).poll() {
+                let (conn, bytes) = match out {
+                    PeerOut::Send { conn, bytes } => (conn, Some(bytes)),
+                    PeerOut::Close { conn } => (conn, None),
+                };
+                if let Some((.., send)) = self.conns.get(&conn) {
+                    // Unbounded, and a connection that is gone takes nothing any more.
+                    let _ = send.try_send(bytes);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn tick(&mut self) {
+        let now = self.now();
+        for kind in [Kind::FrontEnd, Kind::TServer] {
+            let peer = self.peer_mut(kind);
+            if peer.next_deadline().is_some_and(|at| at <= now) {
+                peer.wake(now);
+            }
+        }
+        while let Some(change) = self.day.due(now.0 * u64::from(self.speed)) {
+            self.change(now, change);
+        }
+        self.pump();
+    }
+
+    fn change(&mut self, now: Mono, change: Change) {
+        let Change { worker, class, availability, token } = change;
+        self.front_end.set_presence(now, &self.workers[worker].uri, availability, Activity::token(token), None);
+        self.story.changes += 1;
+        if self.waiting.insert(worker, (Instant::now(), class)).is_some() {
+            self.story.overtaken += 1;
+        }
+    }
+
+    /// Prints every change that has reached the agent.
+    fn settle(&mut self) {
+        let mut done = Vec::new();
+        for (worker, (since, class)) in &self.waiting {
+            let who = &self.workers[*worker];
+            let Some(agent) = self.tserver.agent(&who.dn) else { continue };
+            let told = || agent.reasons.iter().any(|(key, value)| key == "KW_UC_STATUS" && value == class.token());
+            let is_so = if *class == Class::Offline { agent.state == AgentState::LoggedOut } else { told() };
+            if is_so {
+                let ms = since.elapsed().as_secs_f64() * 1000.0;
+                let state = format!("{:?}", agent.state);
+                println!("{}  {:<22} {:<15} -> {:<10} {ms:>8.2} ms", self.clock(), who.name, class.token(), state);
+                done.push((*worker, Some(ms)));
+            } else if since.elapsed() > PATIENCE {
+                done.push((*worker, None));
+            }
+        }
+        for (worker, ms) in done {
+            self.waiting.remove(&worker);
+            self.story.latencies_ms.extend(ms);
+        }
+    }
+
+    /// Kills the server that matters most: the one with the connection, the primary.
+    fn kill(&mut self, kind: Kind) -> u16 {
+        let now = self.now();
+        let node = match kind {
+            Kind::FrontEnd => self.conns.values().find(|(k, ..)| *k == kind).map_or(0, |(_, node, _)| *node),
+            Kind::TServer => self.tserver.primary().unwrap_or(0),
+        };
+        println!("{}  ** {} fails", self.clock(), server(kind, node));
+        match kind {
+            Kind::FrontEnd => self.front_end.kill(node),
+            Kind::TServer => self.tserver.kill(now, node),
+        }
+        self.story.failures += 1;
+        self.pump();
+        node
+    }
+
+    fn revive(&mut self, kind: Kind, node: u16) {
+        let now = self.now();
+        match kind {
+            Kind::FrontEnd => self.front_end.revive(node),
+            Kind::TServer => self.tserver.revive(now, node),
+        }
+        println!("{}  ** {} is back", self.clock(), server(kind, node));
+        self.pump();
+    }
+}
+
+fn server(kind: Kind, node: u16) -> String {
+    match kind {
+        Kind::FrontEnd => format!("Front End {}", node + 1),
+        Kind::TServer => format!("T-Server {}", if node == 0 { "A" } else { "B" }),
+    }
+}
