@@ -1,6 +1,6 @@
 //! Answers to requests (RFC 3261 §8.2.6): what must be repeated is copied byte for byte from the request, in one pass and without allocation but for the output.
 use super::SipFault;
-use super::head::{Header, Headers, Name};
+use super::head::{Header, Headers, Name, trim};
 use super::unanswerable;
 use super::uri::name_addr;
 use super::values::{self, param};
@@ -34,19 +34,21 @@ fn print(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(), SipFault> {
     status_line(status, out);
     let before_vias = out.len();
     let (mut from, mut to, mut call_id, mut cseq) = (None, None, None, None);
-    for header in Headers::of_frame(frame).flatten() {
-        let slot = match repeated(&header) {
-            Some(Name::Via) => {
-                line(out, b"Via: ", header.value);
+    let mut headers = Headers::of_frame(frame);
+    while let Some((first, raw)) = headers.next_raw() {
+        let Some((name, value)) = repeated(first, raw) else { continue };
+        let slot = match name {
+            Name::Via => {
+                line(out, b"Via: ", value);
                 continue;
             }
-            Some(Name::From) => &mut from,
-            Some(Name::To) => &mut to,
-            Some(Name::CallId) => &mut call_id,
-            Some(Name::CSeq) => &mut cseq,
+            Name::From => &mut from,
+            Name::To => &mut to,
+            Name::CallId => &mut call_id,
+            Name::CSeq => &mut cseq,
             _ => continue,
         };
-        slot.get_or_insert(header.value);
+        slot.get_or_insert(value);
     }
     let missing = |name: Name| SipFault::HeaderMissing { name: name.as_str() };
     if out.len() == before_vias {
@@ -74,17 +76,24 @@ fn print(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(), SipFault> {
     Ok(())
 }
 
-/// Which of the repeated headers this is. The usual spellings are told apart by length and first letter, before any table is asked.
-fn repeated(header: &Header<'_>) -> Option<Name> {
-    match header.name.as_bytes() {
-        b"Via" => Some(Name::Via),
-        b"From" => Some(Name::From),
-        b"To" => Some(Name::To),
-        b"Call-ID" => Some(Name::CallId),
-        b"CSeq" => Some(Name::CSeq),
-        name if name.len() > 7 => None,
-        name => Name::of(name),
+/// Name and value, if this may be one of the headers to repeat. The usual spellings are known by their first bytes; only lines that begin like one of them are
+/// looked at further.
+fn repeated<'a>(first: &'a [u8], raw: &'a [u8]) -> Option<(Name, &'a [u8])> {
+    const USUAL: [(&[u8], Name); 5] =
+        [(b"Via: ", Name::Via), (b"From: ", Name::From), (b"To: ", Name::To), (b"Call-ID: ", Name::CallId), (b"CSeq: ", Name::CSeq)];
+    if !matches!(first[0] | 0x20, b'v' | b'f' | b't' | b'c' | b'i') {
+        return None;
     }
+    for (start, name) in USUAL {
+        if let Some(value) = raw.strip_prefix(start) {
+            return Some((name, trim(value)));
+        }
+    }
+    if first.starts_with(b"Content-") {
+        return None;
+    }
+    let header = Header::of(first, raw)?;
+    Some((Name::of(header.name.as_bytes())?, header.value))
 }
 
 fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

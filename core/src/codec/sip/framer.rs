@@ -5,7 +5,7 @@
 //! after a large message. Nothing here looks for a later start line once framing is lost: a note may contain one.
 use super::SipFault;
 use super::fault::excerpt;
-use super::head::{Name, trim};
+use super::head::trim;
 use crate::config::Limits;
 use alloc::vec::Vec;
 use memchr::memchr;
@@ -222,9 +222,10 @@ impl Progress {
             }
             self.length_known(&held[from..to])?;
         }
-        if matches!(first | 0x20, b'c' | b'l')
+        // Only lines that can be this header are looked at: `l…`, or `Content-…`.
+        if (first | 0x20 == b'l' || (first | 0x20 == b'c' && line.get(7) == Some(&b'-')))
             && let Some(colon) = memchr(b':', line)
-            && Name::of(trim(&line[..colon])) == Some(Name::ContentLength)
+            && is_content_length(line[..colon].trim_ascii_end())
         {
             self.open_length = Some((self.line + colon + 1, self.line + line.len()));
         }
@@ -246,6 +247,10 @@ impl Progress {
             }
         }
     }
+}
+
+fn is_content_length(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l")
 }
 
 /// Whether a line can begin a SIP message of any version: `SIP/…` first or last. What is between is the decoder's business.

@@ -209,10 +209,9 @@ impl<'a> Headers<'a> {
     }
 }
 
-impl<'a> Iterator for Headers<'a> {
-    type Item = Result<Header<'a>, &'a [u8]>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<'a> Headers<'a> {
+    /// The next line with its continuation lines: its first line, and all of it without the last line end.
+    pub(super) fn next_raw(&mut self) -> Option<(&'a [u8], &'a [u8])> {
         let all = self.rest;
         let (line, mut rest) = split_line(all)?;
         if line.is_empty() {
@@ -227,12 +226,26 @@ impl<'a> Iterator for Headers<'a> {
             rest = after;
         }
         self.rest = rest;
-        let header = memchr(b':', line).and_then(|colon| {
-            let name = line[..colon].trim_ascii_end();
-            is_token(name).then_some(())?;
-            Some(Header { name: core::str::from_utf8(name).ok()?, value: trim(&raw[colon + 1..]), raw })
-        });
-        Some(header.ok_or(line))
+        Some((line, raw))
+    }
+}
+
+impl<'a> Header<'a> {
+    /// Takes a line apart; `None` when it is no header. `line` is the first line of `raw`.
+    pub(super) fn of(line: &'a [u8], raw: &'a [u8]) -> Option<Self> {
+        let colon = memchr(b':', line)?;
+        let name = line[..colon].trim_ascii_end();
+        is_token(name).then_some(())?;
+        Some(Header { name: core::str::from_utf8(name).ok()?, value: trim(&raw[colon + 1..]), raw })
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Result<Header<'a>, &'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (line, raw) = self.next_raw()?;
+        Some(Header::of(line, raw).ok_or(line))
     }
 }
 

@@ -25,6 +25,7 @@ struct Found<'a> {
 }
 
 /// Decodes a NOTIFY or BENOTIFY of the usual shape; `None` leaves it to the general path.
+#[inline]
 pub(super) fn notify<'a>(frame: &'a [u8], limits: &Limits) -> Option<Notify<'a>> {
     let (best_effort, at) = match frame {
         [b'N', b'O', b'T', b'I', b'F', b'Y', b' ', ..] => (false, 7),
@@ -114,13 +115,14 @@ fn unusual_bytes(head: &[u8]) -> usize {
     pieces.iter().map(|piece| usize::from(count(piece))).sum::<usize>() + usize::from(count(rest))
 }
 
+#[inline]
 fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Limits) -> Option<Notify<'a>> {
     let missing = !found.via || found.from.is_empty() || found.to.is_empty() || found.event.is_empty();
     if missing || (!found.content_length.is_empty() && values::number(found.content_length)? as usize != body.len()) {
         return None;
     }
     let (cseq, method) = values::cseq(found.cseq).ok()?;
-    if method != (if best_effort { "BENOTIFY" } else { "NOTIFY" }) {
+    if method != (if best_effort { &b"BENOTIFY"[..] } else { b"NOTIFY" }) {
         return None;
     }
     let state = if found.state.is_empty() { State::ABSENT } else { values::subscription_state(found.state).ok()? };

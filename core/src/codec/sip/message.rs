@@ -44,6 +44,7 @@ fn common<'a>(head: &Head<'a>) -> Result<Common<'a>, SipFault> {
     let to_tag = values::tag(Name::To, must(head, Name::To)?)?;
     let call_id = values::call_id(must(head, Name::CallId)?)?;
     let (cseq, method) = values::cseq(must(head, Name::CSeq)?)?;
+    let method = text(Name::CSeq, method)?;
     check_length(head)?;
     Ok(Common { call_id, from_tag, to_tag, cseq, method })
 }

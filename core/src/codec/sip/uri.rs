@@ -54,24 +54,49 @@ pub(super) fn quoted_len(value: &[u8]) -> Option<usize> {
 
 /// Whether this can stand as a URI: a scheme, no white space or delimiters, and for `sip:` and `sips:` a host.
 pub(super) fn is_valid(uri: &[u8]) -> bool {
-    if uri.iter().any(|b| *b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f)) {
+    if has_foreign(uri) {
         return false;
     }
-    let Some(colon) = memchr(b':', uri) else { return false };
-    let (scheme, rest) = (&uri[..colon], &uri[colon + 1..]);
-    if !scheme.first().is_some_and(u8::is_ascii_alphabetic) || !scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) {
-        return false;
+    let rest = match uri {
+        [b's', b'i', b'p', b':', rest @ ..] => rest,
+        _ => {
+            let Some(colon) = memchr(b':', uri) else { return false };
+            let (scheme, rest) = (&uri[..colon], &uri[colon + 1..]);
+            if !scheme.first().is_some_and(u8::is_ascii_alphabetic) || !scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) {
+                return false;
+            }
+            if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
+                return !rest.is_empty();
+            }
+            rest
+        }
+    };
+    !matches!(host_on(rest), [] | [b':' | b';' | b'?', ..])
+}
+
+/// Whether there are bytes that cannot be in a URI: white space, controls, and the delimiters around it. Sixteen at a time, which the compiler turns into vector
+/// code; the last sixteen may overlap the ones before.
+fn has_foreign(uri: &[u8]) -> bool {
+    let count = |bytes: &[u8]| bytes.iter().fold(0_u8, |n, b| n | u8::from(*b <= b' ') | u8::from(matches!(b, b'<' | b'>' | b'"' | 0x7f)));
+    let piece = |bytes: &[u8; 16]| count(bytes);
+    match uri.last_chunk::<16>() {
+        Some(last) => uri.as_chunks::<16>().0.iter().fold(piece(last), |n, bytes| n | piece(bytes)) != 0,
+        None => count(uri) != 0,
     }
-    if scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") { !host_port(rest).is_empty() } else { !rest.is_empty() }
+}
+
+/// What follows the `@`, or all without one; empty when the user before the `@` is.
+fn host_on(rest: &[u8]) -> &[u8] {
+    match rest.iter().position(|b| *b == b'@') {
+        Some(0) => &[],
+        Some(at) => &rest[at + 1..],
+        None => rest,
+    }
 }
 
 /// Host and port of what follows `sip:`; empty when there is no host, or an empty user before the `@`.
 pub(super) fn host_port(rest: &[u8]) -> &[u8] {
-    let host = match memchr(b'@', rest) {
-        Some(0) => return &[],
-        Some(at) => &rest[at + 1..],
-        None => rest,
-    };
+    let host = host_on(rest);
     let end = host.iter().position(|b| matches!(b, b';' | b'?')).unwrap_or(host.len());
     if host.first() == Some(&b':') { &[] } else { &host[..end] }
 }
