@@ -187,7 +187,6 @@ impl FrontEnd {
         cseq
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of one request")]
     fn send_with_cseq(&mut self, now: Mono, id: u32, cseq: u32, state: &str, body: Option<&BodyText>, out_of_order: bool) {
         let although = self.rng.chance(self.faults.notify_although_benotify_pm);
         let (a, b) = (self.rng.bits(), self.rng.bits());
