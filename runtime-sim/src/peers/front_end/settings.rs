@@ -84,7 +84,7 @@ impl Default for FrontEndConfig {
             users_per_endpoint_max: 1000,
             requests_per_s_max: None,
             outstanding_max: None,
-            second_dialog: SecondDialog::Allowed,
+            second_dialog: SecondDialog::Replaces,
             grant_benotify: true,
             grant_piggyback: true,
             notify_min_interval_ms: 0,
