@@ -74,15 +74,31 @@ pub(super) fn is_valid(uri: &[u8]) -> bool {
     !matches!(host_on(rest), [] | [b':' | b';' | b'?', ..])
 }
 
-/// Whether there are bytes that cannot be in a URI: white space, controls, and the delimiters around it. Sixteen at a time, which the compiler turns into vector
-/// code; the last sixteen may overlap the ones before.
+/// Whether there are bytes that cannot be in a URI: white space, controls, and the delimiters around it. Eight at a time; the last eight may overlap the ones before.
 fn has_foreign(uri: &[u8]) -> bool {
-    let count = |bytes: &[u8]| bytes.iter().fold(0_u8, |n, b| n | u8::from(*b <= b' ') | u8::from(matches!(b, b'<' | b'>' | b'"' | 0x7f)));
-    let piece = |bytes: &[u8; 16]| count(bytes);
-    match uri.last_chunk::<16>() {
-        Some(last) => uri.as_chunks::<16>().0.iter().fold(piece(last), |n, bytes| n | piece(bytes)) != 0,
-        None => count(uri) != 0,
+    match uri.last_chunk::<8>() {
+        Some(last) => uri.as_chunks::<8>().0.iter().fold(foreign_in(*last), |found, word| found | foreign_in(*word)) != 0,
+        None => {
+            let mut word = [b'x'; 8];
+            word[..uri.len()].copy_from_slice(uri);
+            foreign_in(word) != 0
+        }
     }
+}
+
+/// Not zero when one of eight bytes cannot be in a URI. A byte is below `n` when subtracting `n` borrows, which shows in its highest bit.
+const fn foreign_in(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const fn below(word: u64, n: u64) -> u64 {
+        word.wrapping_sub(ONES * n) & !word
+    }
+    let word = u64::from_le_bytes(bytes);
+    (below(word, b' ' as u64 + 1)
+        | below(word ^ (ONES * b'<' as u64), 1)
+        | below(word ^ (ONES * b'>' as u64), 1)
+        | below(word ^ (ONES * b'"' as u64), 1)
+        | below(word ^ (ONES * 0x7f), 1))
+        & (ONES * 0x80)
 }
 
 /// What follows the `@`, or all without one; empty when the user before the `@` is.
@@ -117,6 +133,18 @@ mod tests {
         assert_eq!(read("sip:a@b;tag=1"), Some(("sip:a@b", ";tag=1")));
         assert_eq!(read("<sip:[2001:db8::1]:5061;transport=tls>"), Some(("sip:[2001:db8::1]:5061;transport=tls", "")));
         assert_eq!(read("<tel:+4989>"), Some(("tel:+4989", "")));
+    }
+
+    #[test]
+    fn eight_at_a_time_finds_what_one_by_one_finds() {
+        for byte in 0..=u8::MAX {
+            for (len, at) in (1..=20).flat_map(|len| (0..len).map(move |at| (len, at))) {
+                let mut uri = [b'a'; 20];
+                uri[at] = byte;
+                assert_eq!(has_foreign(&uri[..len]), byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f), "{byte} at {at} of {len}");
+            }
+        }
+        assert!(!has_foreign(b""));
     }
 
     #[test]
