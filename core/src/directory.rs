@@ -327,6 +327,12 @@ impl Directory {
         &self.person_dn(dn).number
     }
 
+    /// The DN's number, of a DN in use or one that the last re-configuration removed; `None` of any other id.
+    #[must_use]
+    pub fn number_if_known(&self, dn: DnId) -> Option<&str> {
+        (self.has_dn(dn) || self.departed.contains_key(&dn)).then(|| self.number(dn))
+    }
+
     /// The DN's switch.
     #[must_use]
     pub fn switch_of(&self, dn: DnId) -> SwitchId {

@@ -42,29 +42,32 @@ pub(super) enum Attr<'a> {
     Pairs([(&'a str, &'a str); 2]),
 }
 
-/// The texts for a request about `dn`; `None` when the DN is no longer in the directory. `password` is the resolved secret.
+/// The texts for a request about `dn`; `None` when the DN is no longer in the directory. Of one that the last re-configuration removed the number is left,
+/// which is all it takes to un-register it. `password` is the resolved secret.
 pub(super) fn texts<'a>(connector: &'a Connector, dn: DnId, req: CtiReq, password: Option<&'a str>) -> Option<Texts<'a>> {
     let directory = connector.directory();
+    let presence = &directory.config().presence;
+    let bare = Texts {
+        dn: directory.number_if_known(dn)?,
+        agent_login: "",
+        login_queue: "",
+        password,
+        status_key: &presence.status_key,
+        note_key: &presence.note_key,
+        note: "",
+        class: Class::Unknown,
+    };
     if !directory.has_dn(dn) {
-        return None;
+        return matches!(req, CtiReq::UnregisterAddress).then_some(bare);
     }
-    let (user, presence) = (directory.user_of(dn), &directory.config().presence);
+    let user = directory.user_of(dn);
     let person = directory.person(user);
     let class = match req {
         CtiReq::State(state) => state.status,
         CtiReq::AgentLogout => connector.worker(user).map_or(Class::Unknown, |worker| worker.class),
         _ => Class::Unknown,
     };
-    Some(Texts {
-        dn: directory.number(dn),
-        agent_login: &person.agent_login,
-        login_queue: &person.login_queue,
-        password,
-        status_key: &presence.status_key,
-        note_key: &presence.note_key,
-        note: connector.note_of(dn),
-        class,
-    })
+    Some(Texts { agent_login: &person.agent_login, login_queue: &person.login_queue, note: connector.note_of(dn), class, ..bare })
 }
 
 /// The message number of a request.

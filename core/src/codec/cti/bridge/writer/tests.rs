@@ -107,6 +107,18 @@ fn what_left_the_configuration_is_not_printed_and_uses_no_number() {
 }
 
 #[test]
+fn a_dn_that_was_just_removed_can_be_unregistered_and_nothing_else() {
+    let mut connector = connector();
+    let config = Config { people: vec![], ..Config::clone(connector.directory().config()) };
+    connector.handle(Now { mono: Mono(1), unix_ms: 1 }, crate::Input::Reconfigure(Arc::new(config)));
+    let (mut writer, mut out) = (Writer::new(None), Vec::new());
+    let mut encode = |req| writer.encode(&request(1, 0, req), &connector, CtiLinkId(0), &mut |_| None, &mut out);
+    assert!(!encode(CtiReq::AgentLogin) && !encode(CtiReq::RegisterAddress) && encode(CtiReq::UnregisterAddress));
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert!(text.contains(r#""seq":1,"#) && text.contains(r#"["AttributeThisDN","str","5002"],["AttributeControlMode","int",0]]}"#), "{text}");
+}
+
+#[test]
 fn the_log_sees_the_same_message_without_the_password() {
     let connector = connector();
     let login = message_of(&request(7, 1, CtiReq::AgentLogin), &connector, CtiLinkId(0)).expect("configured");
