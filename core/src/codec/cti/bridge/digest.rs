@@ -85,26 +85,46 @@ fn pairs<'a>(scanner: &mut Scanner<'a>, mut pair: impl FnMut(Raw<'a>, Scalar<'a>
     let mut first = true;
     while scanner.item(first)? {
         first = false;
-        scanner.expect(b'{', "a pair")?;
-        let (mut key, mut kind, mut value, mut first) = (None, None, None, true);
-        while let Some(field) = scanner.key(first)? {
-            first = false;
-            match field.text {
-                "key" => key = Some(scanner.string()?),
-                "type" => kind = Some(scanner.string()?),
-                "value" => value = Some(scanner.scalar()?),
-                _ => {
-                    scanner.scalar()?;
+        if scanner.literal("{\"key\":") {
+            let (key, usual) = (scanner.string()?, *scanner);
+            if scanner.literal(",\"type\":\"str\",\"value\":\"") {
+                let value = scanner.string_rest()?;
+                if scanner.literal("}") {
+                    pair(key, Scalar::Str(value));
+                    continue;
                 }
             }
+            // Not the usual order after all: the general way, from behind the key.
+            *scanner = usual;
+            general_pair(scanner, Some(key), &mut pair)?;
+        } else {
+            scanner.expect(b'{', "a pair")?;
+            general_pair(scanner, None, &mut pair)?;
         }
-        let key = key.ok_or(CtiFault::Missing { field: "key" })?;
-        let kind = kind.ok_or(CtiFault::Missing { field: "type" })?;
-        match (kind.text, value.ok_or(CtiFault::Missing { field: "value" })?) {
-            ("str", value @ Scalar::Str(_)) | ("int", value @ Scalar::Int(_)) => pair(key, value),
-            ("bin", Scalar::Str(_)) | ("kvlist", Scalar::Other) => {}
-            _ => return Err(CtiFault::Type { field: key.text.into(), expected: "a str, int, bin or kvlist" }),
+    }
+    Ok(())
+}
+
+/// The rest of a pair whose fields come in any order; `key` if it was the first one and is taken already.
+fn general_pair<'a>(scanner: &mut Scanner<'a>, mut key: Option<Raw<'a>>, pair: &mut impl FnMut(Raw<'a>, Scalar<'a>)) -> Result<(), CtiFault> {
+    let (mut kind, mut value, mut first) = (None, None, key.is_none());
+    while let Some(field) = scanner.key(first)? {
+        first = false;
+        match field.text {
+            "key" => key = Some(scanner.string()?),
+            "type" => kind = Some(scanner.string()?),
+            "value" => value = Some(scanner.scalar()?),
+            _ => {
+                scanner.scalar()?;
+            }
         }
+    }
+    let key = key.ok_or(CtiFault::Missing { field: "key" })?;
+    let kind = kind.ok_or(CtiFault::Missing { field: "type" })?;
+    match (kind.text, value.ok_or(CtiFault::Missing { field: "value" })?) {
+        ("str", value @ Scalar::Str(_)) | ("int", value @ Scalar::Int(_)) => pair(key, value),
+        ("bin", Scalar::Str(_)) | ("kvlist", Scalar::Other) => {}
+        _ => return Err(CtiFault::Type { field: key.text.into(), expected: "a str, int, bin or kvlist" }),
     }
     Ok(())
 }

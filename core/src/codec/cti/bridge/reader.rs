@@ -84,7 +84,7 @@ impl Reader {
         scanner.expect(b'{', "an object")?;
         let mut fields = Fields::default();
         let mut event = None;
-        let mut first = true;
+        let mut first = !fields.take_usual(&mut scanner)?;
         while let Some(key) = scanner.key(first)? {
             first = false;
             // The usual order names `dir` before `attrs`, which can then be read on the way.
@@ -122,6 +122,23 @@ impl Reader {
 }
 
 impl<'a> Fields<'a> {
+    /// Takes the first fields of an event as writers print them, as far as they do; the general way takes the rest. Returns whether there was any.
+    fn take_usual(&mut self, scanner: &mut Scanner<'a>) -> Result<bool, CtiFault> {
+        if !scanner.literal("\"v\":1,\"seq\":") {
+            return Ok(false);
+        }
+        self.v = Some(Scalar::Int(1));
+        self.seq = Some(scanner.scalar()?);
+        if scanner.literal(",\"dir\":\"evt\",\"id\":") {
+            self.dir = Some(Scalar::Str(Raw { text: "evt", escaped: false }));
+            self.id = Some(scanner.scalar()?);
+            if scanner.literal(",\"name\":") {
+                self.name = Some(scanner.scalar()?);
+            }
+        }
+        Ok(true)
+    }
+
     fn take(&mut self, key: Raw<'a>, scanner: &mut Scanner<'a>) -> Result<(), CtiFault> {
         let field = match key.text {
             "v" => &mut self.v,
