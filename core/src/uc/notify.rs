@@ -98,6 +98,7 @@ impl UcSide {
         for doc in &list.docs {
             self.take_document(cx, id, doc, replace);
         }
+        let live = self.dialogs.get(&id).is_some_and(|d| d.live);
         let mut lost = Vec::new();
         for resource in &list.resources {
             let Some(user) = cx.directory.user_by_uri(&resource.uri) else {
@@ -110,9 +111,14 @@ impl UcSide {
                 ResourceState::Active => {
                     if slot.place == Place::Pending {
                         slot.place = Place::Live;
+                        if let Some(dialog) = self.dialogs.get_mut(&id) {
+                            dialog.unheard += 1;
+                        }
                     }
                     continue;
                 }
+                // Before the 200 there is nothing to be pending in; the 200 will say.
+                ResourceState::Pending if !live => continue,
                 ResourceState::Pending => {
                     slot.place = Place::Pending;
                     slot.heard = false;
