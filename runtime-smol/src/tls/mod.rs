@@ -3,6 +3,8 @@
 //! Neither touches the socket, so that reading, back-pressure and "one batch, one write" are the same code with and without TLS.
 mod ossl;
 mod rustls;
+#[cfg(test)]
+mod tests;
 
 use crate::conn::Sink;
 use crate::settings::{TlsProfile, TlsSettings};

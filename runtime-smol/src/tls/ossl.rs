@@ -57,11 +57,11 @@ impl Config {
 
 /// The two directions of the wire, in memory.
 #[derive(Debug, Default)]
-struct Pipe {
-    incoming: Vec<u8>,
+pub(super) struct Pipe {
+    pub(super) incoming: Vec<u8>,
     /// How much of `incoming` OpenSSL has taken.
     taken: usize,
-    outgoing: Vec<u8>,
+    pub(super) outgoing: Vec<u8>,
 }
 
 impl Read for Pipe {
