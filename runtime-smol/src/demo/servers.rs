@@ -92,8 +92,8 @@ struct World {
     tserver: TServer,
     day: Day,
     workers: Vec<Worker>,
-    /// What goes out on each connection; `None` ends it.
-    conns: BTreeMap<u64, (Kind, u16, Sender<Option<Vec<u8>>>)>,
+    /// By number.
+    conns: BTreeMap<u64, (Kind, u16, Outgoing)>,
     serial: u64,
     start: Instant,
     speed: u32,
@@ -103,6 +103,8 @@ struct World {
 }
 
 type Shared = Rc<RefCell<World>>;
+/// What goes out on a connection; `None` ends it.
+type Outgoing = Sender<Option<Vec<u8>>>;
 
 /// Runs the servers until `stop` is closed.
 pub(super) fn run(doors: Doors, workers: Vec<Worker>, weather: Weather, stop: &Receiver<()>) -> Story {

@@ -92,7 +92,7 @@ impl TlsMaker {
     }
 
     fn ca(&self) -> &Path {
-        self.settings.ca.as_deref().unwrap_or(Path::new(PLATFORM_CA))
+        self.settings.ca.as_deref().unwrap_or_else(|| Path::new(PLATFORM_CA))
     }
 
     fn reload(&mut self) -> Result<(), TlsFault> {
