@@ -258,6 +258,10 @@ impl TServer {
         for conn in self.open_conns(old) {
             self.control(conn, "role", ",\"role\":\"backup\"");
         }
+        if self.config.standby == Standby::Warm {
+            // A warm backup has no clients.
+            self.bridge_loses_server(now, old);
+        }
         self.promote(now, new);
     }
 
