@@ -19,7 +19,7 @@ pub struct WorkerModel {
     pub note: String,
     /// Every foreign state that may stand: set since the last presence change, or so close before it that the order is open.
     pub hands: Vec<Hand>,
-    /// The last target of the mapping, kept while a class says to leave the agent alone.
+    /// The last target of the mapping; a class that says to leave the agent alone is none.
     target: Option<Rule>,
     /// The last change may not have arrived: its request was answered with an error that is not repeated.
     pub excused: bool,
@@ -129,6 +129,10 @@ impl Model {
     pub fn expect(&self, worker: u16) -> Expect {
         let Some(it) = self.workers.get(&worker) else { return Expect::Anything };
         let Some(target) = it.target.filter(|_| !it.excused) else { return Expect::Anything };
+        // Whether what was published before a class that changes nothing was heard in time is open.
+        if self.rules.rules[Class::of(it.availability) as usize] == Rule::Ignore {
+            return Expect::Anything;
+        }
         let mut shown = match target {
             Rule::Ignore => return Expect::Anything,
             Rule::Ready { .. } => vec![Shown::Ready],
@@ -175,11 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_presence_changes_nothing() {
+    fn after_unknown_presence_anything_goes() {
         let mut m = model();
         m.presence(0, 3500, "", None, false);
         m.presence(0, 0, "", None, false);
-        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
+        assert_eq!(m.expect(0), Expect::Anything);
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub enum Sabotage {
     DeafToTermination,
     /// From the quiet phase on, SIP responses never reach the core (leak).
     SwallowResponses,
-    /// One T-Server is never mended (recovery).
-    NeverMended,
+    /// The T-Servers come back after the bound of a recovery (recovery).
+    MendedLate,
     /// Something outside the seed gets into the run (determinism).
     Impure,
     /// The core is not woken (deadline).

@@ -94,15 +94,16 @@ pub trait Checker: std::fmt::Debug {
 /// All checkers.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
+    // The first that objects gives its name: causes before consequences.
     vec![
-        Box::new(convergence::Convergence),
-        Box::new(storm::NoStorm::default()),
-        Box::new(echo::NoEcho::default()),
-        Box::new(stale::NoStale::default()),
-        Box::new(coverage::Coverage::default()),
-        Box::new(leak::NoLeak::default()),
-        Box::new(recovery::Recovery),
-        Box::new(deadline::Deadline::default()),
         Box::new(peers::Peers),
+        Box::new(deadline::Deadline::default()),
+        Box::new(echo::NoEcho::default()),
+        Box::new(storm::NoStorm::default()),
+        Box::new(stale::NoStale::default()),
+        Box::new(leak::NoLeak::default()),
+        Box::new(coverage::Coverage::default()),
+        Box::new(convergence::Convergence),
+        Box::new(recovery::Recovery),
     ]
 }

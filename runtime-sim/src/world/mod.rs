@@ -55,6 +55,8 @@ enum Later {
     Unreachable(UcLinkId),
     /// The Front Ends stop answering 503.
     Relieved,
+    /// What a planted bug kept broken is mended.
+    Mended,
 }
 
 /// The world.
@@ -186,6 +188,9 @@ impl World {
         self.check(|checker, scene| checker.on_input(scene, &input));
         if self.sabotage == Sabotage::None || !self.intercept(&input) {
             self.core.handle(company::clock(self.now), input);
+        } else if self.sabotage != Sabotage::OverSleep {
+            // The core hears that time passes, nothing else.
+            self.core.handle(company::clock(self.now), Input::Wake);
         }
         self.drain_core(frame);
         if self.sabotage == Sabotage::EchoRequest {
@@ -220,7 +225,6 @@ impl World {
             Source::TServer => self.t_server.next_deadline(),
             Source::Later => self.later.first_key_value().map(|((at, _), _)| *at),
             Source::Step => self.next_step.as_ref().map(|s| s.at),
-            Source::Wake if self.sabotage == Sabotage::OverSleep => None,
             Source::Wake => self.core.next_deadline().map(|(at, _)| at),
         }
     }
@@ -284,6 +288,7 @@ impl World {
                     Later::Resolved(link, endpoint, addrs) => self.feed(Input::Uc { link, event: UcEvent::Resolved { endpoint, addrs: &addrs } }, None),
                     Later::Unreachable(link) => self.feed(Input::Uc { link, event: UcEvent::Closed { why: CloseCause::Unreachable } }, None),
                     Later::Relieved => self.relieve(),
+                    Later::Mended => self.heal_t_servers(),
                 }
             }
             Source::Step => {

@@ -172,14 +172,13 @@ impl World {
         for at in 0..self.options.front_ends {
             self.mend(Server::FrontEnd(at));
         }
-        for at in 0..company::t_servers(&self.options) {
-            if self.sabotage != Sabotage::NeverMended {
-                self.mend(Server::TServer(at));
+        self.heal_t_servers();
+        if self.sabotage == Sabotage::MendedLate {
+            for at in 0..company::t_servers(&self.options) {
+                self.on_fate(Server::TServer(at), Fate::Kill);
             }
-        }
-        if self.sabotage == Sabotage::NeverMended {
-            self.on_fate(Server::TServer(0), Fate::Partition);
-            self.on_fate(Server::TServer(1), Fate::Partition);
+            let bound = crate::checkers::recovery::bound_ms(self.core.directory().config());
+            self.later(bound + 1_000, super::Later::Mended);
         }
         self.net.reset_half_open(self.now);
         self.relieve();
@@ -188,6 +187,12 @@ impl World {
         self.t_server.set_link(true);
         self.registrar(RegistrarSays::Available);
         *self.net.options_mut() = crate::net::NetOptions { bytes_per_ms: 0, ..self.net.options_mut().clone() };
+    }
+
+    pub(super) fn heal_t_servers(&mut self) {
+        for at in 0..company::t_servers(&self.options) {
+            self.mend(Server::TServer(at));
+        }
     }
 
     fn mend(&mut self, server: Server) {

@@ -1,6 +1,6 @@
 //! Planted bugs, carried out between core and world. Nothing here runs unless a test asks for it.
 use super::World;
-use crate::checkers::reported::{number, shown_by};
+use crate::checkers::reported::number;
 use crate::checkers::storm::changes_state;
 use crate::company;
 use crate::net::Side;
@@ -10,6 +10,9 @@ use uc_core::action::{CtiOut, CtiReq};
 use uc_core::cti_event::CtiEvent;
 use uc_core::uc_event::{Body, CategoryDoc, Found, Notify, PublishTime, StateValue, SubState, UcEvent};
 use uc_core::{Action, Input};
+
+/// Reference numbers of planted requests: those of the core and this.
+const ECHO_REF: u32 = 1_000_000;
 
 /// What the plot remembers.
 #[derive(Debug, Default)]
@@ -33,7 +36,11 @@ impl World {
     pub(super) fn intercept(&mut self, input: &Input<'_>) -> bool {
         let victim = company::uri_of(0);
         match (self.sabotage, input) {
-            (Sabotage::ForgetPresence, Input::Uc { event: UcEvent::Notify(notify), .. }) => is_about(&notify.body, &victim),
+            (Sabotage::ForgetPresence, Input::Uc { link, event: UcEvent::Notify(notify) }) if is_about(&notify.body, &victim) => {
+                let empty = Notify { body: Body::None, ..Notify::clone(notify) };
+                self.core.handle(company::clock(self.now), Input::Uc { link: *link, event: UcEvent::Notify(&empty) });
+                true
+            }
             (Sabotage::DeafToTermination, Input::Uc { event: UcEvent::Notify(notify), .. }) => notify.state == SubState::Terminated,
             (Sabotage::SwallowResponses, Input::Uc { event: UcEvent::Response(_), .. }) => self.books.calm_since.is_some(),
             (Sabotage::OverSleep, Input::Wake) => true,
@@ -46,7 +53,8 @@ impl World {
                 true
             }
             (Sabotage::EchoRequest, Input::Cti { event: CtiEvent::Event(event), .. }) => {
-                if event.ref_id != 0 && matches!(event.id, number::READY | number::NOT_READY) && shown_by(event).is_some() {
+                let ours = |action: &Action| matches!(action, Action::SendCti { msg: CtiOut::Request { ref_id, .. }, .. } if *ref_id == event.ref_id + ECHO_REF);
+                if matches!(event.id, number::READY | number::NOT_READY) && self.plot.last_request.as_ref().is_some_and(ours) {
                     self.echo_next = self.plot.last_request.take();
                 }
                 false
@@ -77,10 +85,10 @@ impl World {
         let again = |ref_id: u32| Action::SendCti { link: *link, msg: CtiOut::Request { ref_id, dn: *dn, req: *req } };
         match (self.sabotage, req) {
             (Sabotage::DoubleRequest, _) => {
-                let twice = again(ref_id + 1_000_000);
+                let twice = again(ref_id + ECHO_REF);
                 self.check(|checker, scene| checker.on_action(scene, &twice));
             }
-            (Sabotage::EchoRequest, CtiReq::State(_)) => self.plot.last_request = Some(again(ref_id + 1_000_000)),
+            (Sabotage::EchoRequest, CtiReq::State(_)) => self.plot.last_request = Some(again(ref_id + ECHO_REF)),
             _ => {}
         }
     }

@@ -5,8 +5,8 @@ use crate::company;
 use crate::peers::Peer;
 use crate::peers::tserver::AgentState as Emulated;
 use crate::steps::Step;
-use uc_core::Mono;
-use uc_core::views::AgentState;
+use uc_core::{Mono, TimerKey};
+use uc_core::views::{AgentState, LinkState};
 
 /// How often the quiet phase looks whether everything is reconciled, milliseconds.
 const LOOK_EVERY_MS: u64 = 2_000;
@@ -46,7 +46,7 @@ impl World {
     pub(super) fn run_quiet(&mut self) {
         self.take_step(&Step::Calm);
         let (begin, bound) = (self.now, recovery::bound_ms(self.core.directory().config()));
-        self.run_until_converged(bound + 10_000);
+        self.run_until_converged(bound + 60_000);
         let recovered = self.books.converged_since;
         if self.options.final_round && recovered.is_some() {
             self.final_round();
@@ -54,10 +54,13 @@ impl World {
         }
         let rest = (self.now + REST_MS).max(begin + u64::from(self.options.quiet_minutes) * 60_000);
         self.run_to(rest);
-        if self.failure.is_some() {
-            return;
+        if self.failure.is_none() {
+            self.last_checks(begin, recovered);
         }
-        self.books.converged_since = recovered;
+    }
+
+    /// Asks every checker about the truth as it is now.
+    pub(super) fn last_checks(&mut self, begin: Mono, recovered: Option<Mono>) {
         let truth = self.truth();
         let (violations, model) = (self.violations(), self.model.clone());
         let truth =
@@ -80,11 +83,11 @@ impl World {
         let end = self.now + within_ms;
         self.books.converged_since = None;
         while self.failure.is_none() && self.now < end {
-            if self.is_converged() {
+            self.run_to(self.now + LOOK_EVERY_MS);
+            if self.is_converged() && self.is_at_rest() {
                 self.books.converged_since = Some(self.now);
                 return;
             }
-            self.run_to(self.now + LOOK_EVERY_MS);
         }
     }
 
@@ -95,6 +98,13 @@ impl World {
             let believed = self.core.worker(worker.user).map(|v| v.availability);
             worker.watched > 0 && believed == Some(worker.availability.unwrap_or(0)) && convergence::check(worker, &self.model).is_ok()
         })
+    }
+
+    /// The core waits for nothing: no answer, no pause before a repeat.
+    fn is_at_rest(&self) -> bool {
+        let sip = self.core.uc_links().iter().all(|l| l.state == LinkState::Up && l.outstanding == 0 && l.waiting == 0);
+        let up = self.core.cti_links().iter().any(|l| l.state == LinkState::Up);
+        sip && up && self.core.cti_links().iter().all(|l| l.outstanding == 0) && !self.core.deadlines().iter().any(|(_, key)| matches!(key, TimerKey::Presence(_)))
     }
 
     /// The monitored workers as the peers know them.

@@ -1,4 +1,5 @@
 //! REGISTER and registration events (`spec/ms-pres.md` 1.3, 3).
+use super::dialog::Dialog;
 use super::reply::received_cid;
 use super::{FrontEnd, Mono, RegistrationEventKind};
 use crate::peers::sip::{SipMsg, param, uri_of};
@@ -15,7 +16,6 @@ pub(super) struct Registration {
     /// From of the REGISTER: To of registration events.
     pub(super) from: String,
     pub(super) expires_at: Mono,
-    pub(super) events: u32,
 }
 
 const ALLOW_EVENTS: &str = "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2";
@@ -76,7 +76,6 @@ impl FrontEnd {
             call_id: msg.header("call-id").unwrap_or_default().to_owned(),
             from: from.to_owned(),
             expires_at: now + u64::from(self.config.register_expires_s) * 1000,
-            events: 0,
         };
         if let Some(c) = self.conns.get_mut(&conn) {
             c.registrations.insert(key.clone());
@@ -118,8 +117,9 @@ impl FrontEnd {
         for key in keys {
             let branch = format!("{:016X}", self.rng.bits());
             let host = self.config.domain.clone();
-            let Some(r) = self.registrations.get_mut(&key) else { continue };
-            r.events += 1;
+            // Rising over re-registrations with the same Call-ID.
+            let cseq = self.next_serial();
+            let Some(r) = self.registrations.get(&key) else { continue };
             let state = if ends { "terminated;expires=0" } else { "active" };
             let text = format!(
                 "BENOTIFY {};ms-received-cid={} SIP/2.0\r\nVia: SIP/2.0/{} fe.{host}:5061;branch=z9hG4bK{branch};branched=FALSE\r\nMax-Forwards: 70\r\nTo: {}\r\nFrom: <{}>;tag=REG{}\r\n\
@@ -132,14 +132,20 @@ impl FrontEnd {
                 r.uri,
                 r.node,
                 r.call_id,
-                r.events,
+                cseq,
                 line.len()
             );
-            let conn = r.conn;
+            let (conn, watcher) = (r.conn, r.uri.clone());
+            self.send(conn, text.into_bytes());
             if ends {
                 self.registrations.remove(&key);
             }
-            self.send(conn, text.into_bytes());
+            if kind != RegistrationEventKind::ServicesAvailable {
+                // What the endpoint watched goes with its registration, or with the presence service.
+                let gone = |d: &Dialog| d.conn == Some(conn) && d.watcher_uri.eq_ignore_ascii_case(&watcher);
+                let dialogs: Vec<u32> = self.dialogs.iter().filter(|(_, d)| gone(d)).map(|(id, _)| *id).collect();
+                dialogs.into_iter().for_each(|id| self.drop_dialog(id));
+            }
         }
     }
 }
