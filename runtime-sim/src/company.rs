@@ -138,6 +138,8 @@ pub fn pair(options: &Options) -> PairConfig {
         link_flap_on_switchover: coin(),
         restore_event: coin(),
         death_logs_out: coin(),
+        // A server that loses answers cannot tell what the connector has given up; the checker `storm` can.
+        check_in_flight: !odd,
         ..PairConfig::default()
     }
 }

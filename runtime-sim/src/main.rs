@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uc_runtime_sim::replay;
 use uc_runtime_sim::run::{Outcome, Plan, Size};
@@ -211,7 +211,13 @@ fn sweep(args: &Args) -> ExitCode {
         progress(args.seeds, &done, &stop);
     });
     let (done, seconds) = (done.into_inner(), begin.elapsed().as_secs_f64());
-    println!("{done} runs of {} virtual minutes, {} workers, {} events, {seconds:.1} s, {} threads", args.size.minutes, args.size.workers, events.into_inner(), args.jobs);
+    println!(
+        "{done} runs of {} virtual minutes, {} workers, {} events, {seconds:.1} s, {} threads",
+        args.size.minutes,
+        args.size.workers,
+        events.into_inner(),
+        args.jobs
+    );
     println!("{:.0} runs per CPU-minute", done as f64 * 60.0 / (seconds * args.jobs as f64));
     report(args, &tally.into_inner().expect("no panic while counting"))
 }

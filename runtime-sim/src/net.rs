@@ -399,7 +399,9 @@ impl Net {
         for to in [Side::Server, Side::Client] {
             let delay = self.delay();
             let line = self.conns.get_mut(&id).expect("looked up above").direction(to);
-            if !line.scheduled && let Some(first) = line.queue.front() {
+            if !line.scheduled
+                && let Some(first) = line.queue.front()
+            {
                 line.scheduled = true;
                 let at = first.at.max(now + delay);
                 self.plan(at, id, Job::Deliver(to));
@@ -514,7 +516,10 @@ impl Net {
         let line = self.conns.get_mut(&id).expect("run checks").direction(to);
         let first = line.queue.pop_front().expect("not empty");
         let Payload::Bytes(mut bytes) = first.what else { return (NetEvent::Closed { conn: id, to, why: CloseCause::PeerClosed }, None) };
-        while join && let Some(Chunk { at, what: Payload::Bytes(more), .. }) = line.queue.front() && *at <= now {
+        while join
+            && let Some(Chunk { at, what: Payload::Bytes(more), .. }) = line.queue.front()
+            && *at <= now
+        {
             bytes.extend_from_slice(more);
             line.queue.pop_front();
         }

@@ -12,7 +12,10 @@ pub(crate) fn measure(workers: u32) -> ExitCode {
         let begin = std::time::Instant::now();
         let (start_ms, recovery_ms) = fail_over(workers, lync);
         let profile = if lync { "lync" } else { "open" };
-        println!("profile {profile}: {workers} workers, from nothing {start_ms} ms, after a Front End failure {recovery_ms} ms (virtual; {:.1} s real)", begin.elapsed().as_secs_f64());
+        println!(
+            "profile {profile}: {workers} workers, from nothing {start_ms} ms, after a Front End failure {recovery_ms} ms (virtual; {:.1} s real)",
+            begin.elapsed().as_secs_f64()
+        );
     }
     ExitCode::SUCCESS
 }

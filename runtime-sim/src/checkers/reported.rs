@@ -21,6 +21,8 @@ pub mod number {
     pub const NOT_READY: u32 = 76;
     /// EventAddressInfo
     pub const ADDRESS_INFO: u32 = 92;
+    /// EventLinkDisconnected
+    pub const LINK_DISCONNECTED: u32 = 94;
 }
 
 /// A report.

@@ -1,5 +1,5 @@
 //! No storm: one state request in flight per DN; nothing sent that T-Server has just reported as true; a bounded number of requests whatever happens.
-use super::reported::{Reported, switch_of};
+use super::reported::{Reported, number, switch_of};
 use super::{Checker, Scene, Verdict};
 use crate::model::Shown;
 use crate::steps::Step;
@@ -85,6 +85,8 @@ impl Checker for NoStorm {
         let Input::Cti { link, event } = input else { return Ok(()) };
         match event {
             CtiEvent::Closed { .. } => self.open.retain(|_, (on, _, _)| on != link),
+            // Without its link to the switch a server leaves what it was asked open.
+            CtiEvent::Event(event) if event.id == number::LINK_DISCONNECTED => self.open.retain(|_, (on, _, _)| on != link),
             // What another server was asked is unknown from now on.
             CtiEvent::Control(Control::Opened { role: Role::Primary, .. } | Control::Role { role: Role::Primary }) => {
                 let switch = switch_of(scene.core, *link);

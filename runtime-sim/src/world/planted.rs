@@ -53,7 +53,8 @@ impl World {
                 true
             }
             (Sabotage::EchoRequest, Input::Cti { event: CtiEvent::Event(event), .. }) => {
-                let ours = |action: &Action| matches!(action, Action::SendCti { msg: CtiOut::Request { ref_id, .. }, .. } if *ref_id == event.ref_id + ECHO_REF);
+                let ours =
+                    |action: &Action| matches!(action, Action::SendCti { msg: CtiOut::Request { ref_id, .. }, .. } if *ref_id == event.ref_id + ECHO_REF);
                 if matches!(event.id, number::READY | number::NOT_READY) && self.plot.last_request.as_ref().is_some_and(ours) {
                     self.echo_next = self.plot.last_request.take();
                 }

@@ -5,8 +5,8 @@ use crate::company;
 use crate::peers::Peer;
 use crate::peers::tserver::AgentState as Emulated;
 use crate::steps::Step;
-use uc_core::{Mono, TimerKey};
 use uc_core::views::{AgentState, LinkState};
+use uc_core::{Mono, TimerKey};
 
 /// How often the quiet phase looks whether everything is reconciled, milliseconds.
 const LOOK_EVERY_MS: u64 = 2_000;
@@ -63,8 +63,7 @@ impl World {
     pub(super) fn last_checks(&mut self, begin: Mono, recovered: Option<Mono>) {
         let truth = self.truth();
         let (violations, model) = (self.violations(), self.model.clone());
-        let truth =
-            Truth { workers: truth, model: &model, violations, calm_since: begin, converged_since: recovered, final_round: self.options.final_round };
+        let truth = Truth { workers: truth, model: &model, violations, calm_since: begin, converged_since: recovered, final_round: self.options.final_round };
         self.check(|checker, scene| checker.on_quiet(scene, &truth));
     }
 
@@ -104,7 +103,9 @@ impl World {
     fn is_at_rest(&self) -> bool {
         let sip = self.core.uc_links().iter().all(|l| l.state == LinkState::Up && l.outstanding == 0 && l.waiting == 0);
         let up = self.core.cti_links().iter().any(|l| l.state == LinkState::Up);
-        sip && up && self.core.cti_links().iter().all(|l| l.outstanding == 0) && !self.core.deadlines().iter().any(|(_, key)| matches!(key, TimerKey::Presence(_)))
+        sip && up
+            && self.core.cti_links().iter().all(|l| l.outstanding == 0)
+            && !self.core.deadlines().iter().any(|(_, key)| matches!(key, TimerKey::Presence(_)))
     }
 
     /// The monitored workers as the peers know them.

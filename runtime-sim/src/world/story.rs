@@ -163,7 +163,8 @@ impl World {
     pub fn account(&self) -> String {
         let story = self.trace.story();
         let tail = story[story.len().saturating_sub(200)..].join("\n");
-        let differs: Vec<String> = self.truth().iter().filter(|w| crate::checkers::convergence::check(w, &self.model).is_err()).map(|w| format!("{w:?}")).collect();
+        let differs: Vec<String> =
+            self.truth().iter().filter(|w| crate::checkers::convergence::check(w, &self.model).is_err()).map(|w| format!("{w:?}")).collect();
         format!("{tail}\n{:?}\nat {}, differing: {}\nlinks {:?} {:?}", self.failure, self.now, differs.join("\n"), self.core.uc_links(), self.core.cti_links())
     }
 
