@@ -1,6 +1,8 @@
 //! `uc-sim`: sweeps of seeds, one seed with its story, replays, and recovery of a large company.
 //!
 //! The library is pure; threads, the clock and the terminal are used here only.
+#![expect(clippy::disallowed_types, reason = "the binary measures real time; the library never does")]
+
 mod recovery;
 
 use std::collections::BTreeMap;
