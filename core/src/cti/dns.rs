@@ -47,9 +47,11 @@ pub(super) enum Match {
     /// The answer we wait for.
     Answer(CtiReq),
     /// The answer to a request we gave up.
-    Late,
+    Late(CtiReq),
     /// The same answer once more.
     Repeated(CtiReq),
+    /// The answer to an older request of ours: references are per connection, others' requests never show theirs to us (`spec/bridge.md` 4).
+    Old,
     /// Not ours.
     None,
 }
@@ -204,9 +206,9 @@ impl DnRows {
             }
             Pending::Lost { ref_id: ours, req } if ours == ref_id => {
                 row.pending = Pending::Done { ref_id, req };
-                Match::Late
+                Match::Late(req)
             }
-            _ => Match::None,
+            _ => Match::Old,
         }
     }
 

@@ -42,7 +42,9 @@ impl CtiSide {
             Match::Repeated(_) => {}
             Match::Answer(req) if event.id == n::EVENT_ERROR => self.on_error(cx, link, dn, req, event),
             Match::Answer(req) => self.on_answer(cx, link, dn, req, event),
-            Match::Late | Match::None => self.on_news(cx, link, dn, event),
+            Match::Late(req) => self.on_late(cx, link, dn, req, event),
+            Match::Old => self.on_old(cx, link, dn, event),
+            Match::None => self.on_news(cx, link, dn, event),
         }
         self.pump(cx, link);
     }
@@ -116,6 +118,29 @@ impl CtiSide {
                 cx.note(Note::RequestFailed { dn, what: crate::presence::request_name(req), code, text: event.error_text.into(), retry_ms: None });
                 cx.fact(Fact::Agent { dn, news: AgentNews::Failed { req, failure: Failure::Code(code) } });
             }
+        }
+    }
+
+    /// The answer to a request we had given up: nobody else's doing, but what it changed is known only now.
+    fn on_late(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {
+        match (req, state_of(event)) {
+            (CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_), Some(state)) if self.is_active(link) => {
+                self.tell(cx, dn, event, state, Origin::Late(req))
+            }
+            (CtiReq::RegisterAddress | CtiReq::QueryAddress, Some(_)) => self.on_answer(cx, link, dn, req, event),
+            _ => {} // a late refusal changed nothing
+        }
+    }
+
+    /// The answer to a request of ours that a newer one has replaced, or a repetition of it: its state may be out of date, so the DN is asked. Only a login is
+    /// believed, so that what T-Server chooses after it is not taken for somebody else's wish.
+    fn on_old(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
+        if !self.is_active(link) || state_of(event).is_none() || matches!(event.id, n::EVENT_REGISTERED | n::EVENT_ADDRESS_INFO) {
+            return;
+        }
+        self.links[link.index()].rows.doubt(dn);
+        if event.id == n::EVENT_AGENT_LOGIN {
+            self.tell(cx, dn, event, crate::views::AgentState::LoggedIn, Origin::Late(CtiReq::AgentLogin));
         }
     }
 

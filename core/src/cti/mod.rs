@@ -60,6 +60,8 @@ pub(crate) enum AgentNews {
 pub(crate) enum Origin {
     /// The answer to this request of ours.
     Answer(CtiReq),
+    /// The answer to this request of ours, after we had given it up.
+    Late(CtiReq),
     /// An event nobody here asked for.
     Unsolicited,
     /// Registration or query.

@@ -74,10 +74,9 @@ impl CtiSide {
         it.phase = Phase::Up { role, linked: false };
         cx.clear(TimerKey::Cti(CtiTimer::Link(link)));
         cx.note(Note::CtiOpened { link, role, server: server.into() });
-        let warm = self.switches[it.switch.index()].redundancy != Redundancy::Hot;
-        if warm && !takes_requests(role) {
-            // It may be promoted at once (the pair is switching over); else the other server is tried.
-            cx.set(TimerKey::Cti(CtiTimer::Link(link)), cx.now.mono + cx.config.cti.timers.connect_timeout_ms);
+        let switch = it.switch;
+        if !takes_requests(role) {
+            self.await_promotion(cx, switch, link);
         }
         self.links[link.index()].opened_at = cx.now.mono;
     }
@@ -97,6 +96,14 @@ impl CtiSide {
         } else {
             it.rows.drop_state_requests();
             self.deactivate(cx, switch, link);
+            self.await_promotion(cx, switch, link);
+        }
+    }
+
+    /// Warm standby: a server that is backup takes no requests. It may be promoted at once (the pair is switching over); else the other server is tried.
+    fn await_promotion(&self, cx: &mut Cx<'_>, switch: SwitchId, link: CtiLinkId) {
+        if self.switches[switch.index()].redundancy != Redundancy::Hot {
+            cx.set(TimerKey::Cti(CtiTimer::Link(link)), cx.now.mono + cx.config.cti.timers.connect_timeout_ms);
         }
     }
 

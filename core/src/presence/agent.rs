@@ -22,6 +22,10 @@ impl Presence {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
             AgentNews::State { state, origin: Origin::Unsolicited, status, note } => self.on_event(cx, dn, state, reasons(status, note)),
             AgentNews::State { state, origin: Origin::Snapshot, status, note } => self.on_snapshot(dn, state, reasons(status, note)),
+            AgentNews::State { state, origin: Origin::Late(req), status, note } => {
+                self.on_snapshot(dn, state, reasons(status, note));
+                self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
+            }
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
             AgentNews::InService(true) => {
                 let slot = &mut self.dns[dn.index()];
@@ -109,6 +113,9 @@ impl Presence {
             AgentState::NotReady(mode) => Some((false, mode)),
             _ => None,
         };
+        if slot.hold == Hold::Foreign && state == AgentState::LoggedOut && slot.have != AgentState::LoggedOut {
+            slot.hold = Hold::None; // the drop logged the agent out, and with it ended what the other hand had set
+        }
         slot.have = state;
         slot.ours = match (ready, reasons, slot.ours) {
             (Some((ready, mode)), Some((status, note)), before) => {
@@ -119,7 +126,7 @@ impl Presence {
             (Some(_), None, before) if same => before,
             _ => None,
         };
-        if slot.in_flight.is_none() {
+        if slot.in_flight.is_none() && state != AgentState::LoggedIn {
             slot.fresh_login = false;
         }
     }

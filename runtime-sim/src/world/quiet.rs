@@ -54,6 +54,11 @@ impl World {
         }
         let rest = (self.now + REST_MS).max(begin + u64::from(self.options.quiet_minutes) * 60_000);
         self.run_to(rest);
+        // A refresh or a probe may just be under way: it gets the time of a transaction to end. What is left then was lost.
+        let end = self.now + self.core.directory().config().uc.timers.transaction_timeout_ms + REST_MS;
+        while self.failure.is_none() && !self.is_at_rest() && self.now < end {
+            self.run_to(self.now + LOOK_EVERY_MS);
+        }
         if self.failure.is_none() {
             self.last_checks(begin, recovered);
         }

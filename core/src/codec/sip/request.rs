@@ -2,6 +2,7 @@
 use super::answer::Text;
 use crate::codec::xml::encode_batch;
 use crate::directory::Directory;
+use crate::id::WatcherId;
 use crate::uc_event::{SipBody, SipRequest};
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -42,16 +43,21 @@ pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>
 }
 
 fn body(body: &SipBody, directory: &Directory, out: &mut Vec<u8>) {
-    let SipBody::Batch { watcher, unsubscribe, users } = body else {
-        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        return;
-    };
     let uc = &directory.config().uc;
     // A watcher or user that a re-configuration took away since leaves nothing to print; the dialog that asked is ended by the same re-configuration.
-    let watcher = uc.watchers.get(watcher.index()).map_or("", |w| &*w.uri);
-    let uris = users.iter().filter(|user| directory.has_user(**user)).map(|user| directory.uri(*user)).filter(|uri| !uri.is_empty());
+    let name = |watcher: WatcherId| uc.watchers.get(watcher.index()).map_or("", |w| &*w.uri);
     let mut text = Vec::new();
-    encode_batch(watcher, *unsubscribe, uris, &uc.categories, &mut text);
+    match body {
+        SipBody::None => {
+            out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+            return;
+        }
+        SipBody::Batch { watcher, unsubscribe, users } => {
+            let uris = users.iter().filter(|user| directory.has_user(**user)).map(|user| directory.uri(*user)).filter(|uri| !uri.is_empty());
+            encode_batch(name(*watcher), *unsubscribe, uris, &uc.categories, &mut text);
+        }
+        SipBody::Leave { watcher, uris } => encode_batch(name(*watcher), true, uris.iter().map(|uri| &**uri), &[], &mut text),
+    }
     let _ = write!(Text(out), "Content-Type: {BATCH_TYPE}\r\nContent-Length: {}\r\n\r\n", text.len());
     out.append(&mut text);
 }
@@ -81,7 +87,7 @@ mod tests {
     use super::*;
     use crate::codec::sip::{Decoded, Framer, Head, Name, Step, decode};
     use crate::config::{Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, UcConfig, Watcher};
-    use crate::id::{UserId, WatcherId};
+    use crate::id::UserId;
     use crate::uc_event::Method;
     use alloc::borrow::Cow;
     use alloc::string::String;
@@ -158,5 +164,14 @@ mod tests {
     fn no_value_can_forge_a_header() {
         let text = print(&SipRequest { uri: "sip:a@b\r\nX: y".into(), to: "sip:a\0".into(), ..request() });
         assert!(text.starts_with("SUBSCRIBE sip:a@b??X: y SIP/2.0\r\n") && text.contains("To: <sip:a?>\r\n"), "{text}");
+    }
+
+    #[test]
+    fn users_that_left_the_directory_are_still_unsubscribed() {
+        let body = SipBody::Leave { watcher: WatcherId(0), uris: vec!["sip:gone@contoso.example".into()].into() };
+        let mut out = Vec::new();
+        encode_request(&SipRequest { body, ..request() }, &directory(), &mut out);
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains("<action name=\"unsubscribe\"") && text.contains("<resource uri=\"sip:gone@contoso.example\"/>"), "{text}");
     }
 }
