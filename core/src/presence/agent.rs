@@ -72,6 +72,17 @@ impl Presence {
         if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
             return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
         }
+        if reasons.is_some() {
+            // Our own hand: an answer whose reference got lost on the way (`spec/genesys-protocols.md` 3.2).
+            self.on_snapshot(dn, state, reasons);
+            return;
+        }
+        if slot.lost.is_some_and(|req| fulfils(state, req)) {
+            // What we asked for before the connection broke was done after it was back.
+            slot.fresh_login = slot.lost.take() == Some(CtiReq::AgentLogin);
+            (slot.have, slot.ours) = (state, None);
+            return;
+        }
         let changed = slot.have != state;
         slot.have = state;
         slot.ours = None;
@@ -126,6 +137,9 @@ impl Presence {
             (Some(_), None, before) if same => before,
             _ => None,
         };
+        if slot.lost.is_some_and(|req| fulfils(state, req)) {
+            slot.lost = None;
+        }
         if slot.in_flight.is_none() && state != AgentState::LoggedIn {
             slot.fresh_login = false;
         }

@@ -220,8 +220,9 @@ impl Presence {
     fn on_switch(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
         for dn in cx.directory.dns().filter(|dn| cx.directory.switch_of(*dn) == switch) {
             let slot = &mut self.dns[dn.index()];
-            if slot.in_flight.take().is_some() {
+            if let Some(req) = slot.in_flight.take() {
                 slot.ours = None;
+                slot.lost = Some(req);
                 self.enqueue(switch, dn);
             }
         }
@@ -267,6 +268,7 @@ impl Presence {
                     return; // the snapshot brings it back
                 }
                 slot.in_flight = Some(req);
+                slot.lost = None;
                 slot.sent_note = worker.note_hash;
                 slot.crossed = false;
                 cti.request(cx, link, dn, req);

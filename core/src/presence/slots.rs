@@ -114,6 +114,8 @@ pub(super) struct DnSlot {
     /// Failures in a row.
     pub(super) failures: u8,
     pub(super) in_flight: Option<CtiReq>,
+    /// Under way when the switch was lost; whether T-Server did it is not known yet.
+    pub(super) lost: Option<CtiReq>,
     /// The note that went with `in_flight`.
     pub(super) sent_note: u32,
     /// The reasons T-Server holds are these of ours.
@@ -124,11 +126,22 @@ pub(super) struct DnSlot {
 
 impl DnSlot {
     pub(super) fn fingerprint(&self, fp: &mut Fp) {
-        fp.debug(&(self.have, self.hold, self.dirty, self.fresh_login, self.crossed, self.failures.min(8), self.in_flight, self.sent_note, self.ours));
+        fp.debug(&(
+            self.have,
+            self.hold,
+            self.dirty,
+            self.fresh_login,
+            self.crossed,
+            self.failures.min(8),
+            self.in_flight,
+            self.lost,
+            self.sent_note,
+            self.ours,
+        ));
         if let Some(at) = self.retry_at {
             fp.time(at);
         }
     }
 }
 
-const _: () = assert!(size_of::<DnSlot>() <= 56 && size_of::<UserSlot>() <= 88);
+const _: () = assert!(size_of::<DnSlot>() <= 64 && size_of::<UserSlot>() <= 88);

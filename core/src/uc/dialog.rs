@@ -54,6 +54,10 @@ pub(super) struct Dialog {
     pub(super) unheard: u32,
     /// URIs to un-subscribe.
     pub(super) leaving: Vec<Box<str>>,
+    /// Those of them in the un-subscription that is not answered yet.
+    pub(super) left: Vec<Box<str>>,
+    /// Those whose un-subscription was refused: again when the refresh timer fires.
+    pub(super) refused: Vec<Box<str>>,
 }
 
 /// What a notification's CSeq means (RFC 3261 §12.2.2; `spec/ms-pres.md` 4.8).
@@ -88,6 +92,8 @@ impl Dialog {
             expires_at: now,
             unheard: 0,
             leaving: Vec::new(),
+            left: Vec::new(),
+            refused: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::transact::Ask;
 use super::watcher::Phase;
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
+use crate::directory::same_uri;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -213,6 +214,12 @@ impl UcSide {
             slot.place = Place::Asked;
             slot.dialog = dialog;
         }
+        if let Some(it) = self.dialogs.get_mut(&dialog) {
+            // Back before the un-subscription went out.
+            let stays_away = |uri: &mut Box<str>| !users.iter().any(|user| same_uri(cx.directory.uri(*user), uri));
+            it.leaving.retain_mut(stays_away);
+            it.refused.retain_mut(stays_away);
+        }
         self.tally.subscriptions += 1;
         self.send_in_dialog(cx, dialog, Job::Add(users.clone()), Ask::Subscribe(dialog, users));
     }
@@ -231,6 +238,7 @@ impl UcSide {
         }
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let uris: Box<[Box<str>]> = dialog.leaving.drain(..dialog.leaving.len().min(max)).collect();
+        dialog.left = uris.to_vec();
         self.send_in_dialog(cx, id, Job::Leave(uris), Ask::Leave(id));
     }
 

@@ -271,18 +271,33 @@ impl UcSide {
     pub(super) fn on_leave_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.busy = false;
+        let left = core::mem::take(&mut dialog.left);
         if dialog_is_gone(r.status) {
             return self.end_dialog_soon(cx, id);
         }
-        if is_success(r.status) {
-            if r.state == SubState::Terminated {
-                return self.on_terminated(cx, id, TerminationReason::None, None);
-            }
-            if !matches!(r.body, Body::None) {
-                self.piggyback(cx, id, r, false);
-            }
+        if !is_success(r.status) {
+            return self.leave_later(cx, id, left, r);
+        }
+        if r.state == SubState::Terminated {
+            return self.on_terminated(cx, id, TerminationReason::None, None);
+        }
+        if !matches!(r.body, Body::None) {
+            self.piggyback(cx, id, r, false);
         }
         self.mark_due(id);
+    }
+
+    /// An un-subscription was refused: with the next refresh it is tried again, but for users that are back in this dialog.
+    fn leave_later(&mut self, cx: &mut Cx<'_>, id: DialogId, mut left: Vec<Box<str>>, r: &Response<'_>) {
+        let members = self.users_of(id);
+        left.retain(|uri| cx.directory.user_by_uri(uri).is_none_or(|user| !members.contains(&user)));
+        let delay = refusal_delay(cx, r, 0).max(1000);
+        let Some(watcher) = self.dialogs.get(&id).map(|dialog| dialog.watcher) else { return };
+        self.note_refusal(cx, watcher, "SUBSCRIBE", r);
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let at = (cx.now.mono + delay).min(dialog.expires_at);
+        dialog.refused.append(&mut left);
+        cx.deadlines.set_earlier(key(UcTimer::Refresh(id)), at);
     }
 
     /// Sets the refresh timer: `refresh_lead_ms` before the end, or at half time, a little early at random, never more often than `refresh_min_ms`.
@@ -305,6 +320,7 @@ impl UcSide {
             return self.end_dialog_soon(cx, id);
         }
         dialog.refresh_due = true;
+        dialog.leaving.append(&mut dialog.refused);
         let link = self.watchers[dialog.watcher.index()].link;
         cx.set(key(UcTimer::Refresh(id)), dialog.expires_at);
         self.mark_due(id);

@@ -86,7 +86,7 @@ impl UcSide {
         }
         for dialog in self.dialogs.values() {
             // Dialog numbers are counters: their order counts, not their value.
-            fp.debug(&(dialog.watcher, &dialog.target, dialog.live, dialog.busy, dialog.refresh_due, dialog.unheard > 0, &dialog.leaving));
+            fp.debug(&(dialog.watcher, &dialog.target, dialog.live, dialog.busy, dialog.refresh_due, dialog.unheard > 0, &dialog.leaving, &dialog.refused));
             fp.num(u64::from(dialog.remote_cseq.is_some()));
             fp.time(dialog.expires_at);
         }

@@ -17,6 +17,8 @@ struct Held {
 #[derive(Debug, Default)]
 pub struct NoStale {
     held: BTreeMap<UserId, Held>,
+    /// Whose id it was when something was taken for it.
+    owners: BTreeMap<UserId, String>,
     /// States in the document at hand.
     offered: Vec<(UserId, Held)>,
     /// The document at hand must be taken when it is newer.
@@ -52,7 +54,6 @@ impl Checker for NoStale {
         match input {
             Input::Uc { event: UcEvent::Notify(notify), .. } => self.offer_all(scene, &notify.body),
             Input::Uc { event: UcEvent::Response(response), .. } => self.offer_all(scene, &response.body),
-            Input::Reconfigure(_) => self.held.clear(),
             _ => {}
         }
         Ok(())
@@ -66,6 +67,10 @@ impl Checker for NoStale {
     }
 
     fn on_settled(&mut self, scene: Scene<'_>) -> Verdict {
+        // An id that was given to somebody else begins anew.
+        let directory = scene.core.directory();
+        let owners = &self.owners;
+        self.held.retain(|user, _| directory.has_user(*user) && owners.get(user).is_some_and(|uri| uri == directory.uri(*user)));
         for (user, _) in &self.offered {
             let Some(view) = scene.core.worker(*user) else { continue };
             // The newest state for this user in the document at hand, and the one it led to.
@@ -89,6 +94,7 @@ impl Checker for NoStale {
             }
             if let Some(taken) = taken.filter(|t| before.is_none_or(|b| t.publish_time >= b.publish_time)) {
                 self.held.insert(*user, taken);
+                self.owners.insert(*user, directory.uri(*user).to_owned());
             }
         }
         self.offered.clear();

@@ -87,6 +87,8 @@ impl Checker for NoStorm {
             CtiEvent::Closed { .. } => self.open.retain(|_, (on, _, _)| on != link),
             // Without its link to the switch a server leaves what it was asked open.
             CtiEvent::Event(event) if event.id == number::LINK_DISCONNECTED => self.open.retain(|_, (on, _, _)| on != link),
+            // Nor does one that is backup now answer what it was asked as primary.
+            CtiEvent::Control(Control::Role { role: Role::Backup }) => self.open.retain(|_, (on, _, _)| on != link),
             // What another server was asked is unknown from now on.
             CtiEvent::Control(Control::Opened { role: Role::Primary, .. } | Control::Role { role: Role::Primary }) => {
                 let switch = switch_of(scene.core, *link);
