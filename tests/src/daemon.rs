@@ -125,7 +125,7 @@ impl Setup {
         let mut text = format!(
             "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n[uc]\nendpoints = [{}]\nbenotify = false\n{}\
              [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n{}\
-             [uc.timers]\nbackoff_min_ms = 50\nbackoff_max_ms = 200\nresubscribe_jitter_ms = 100\nretry_ms = 100\nretry_max_ms = 500\n{}\
+             [uc.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\nresubscribe_jitter_ms = 100\nretry_ms = 100\nretry_max_ms = 500\n{}\
              [[switch]]\nname = \"SIP_Switch\"\nredundancy = \"{}\"\n",
             front_ends.join(", "),
             self.uc,
@@ -137,7 +137,7 @@ impl Setup {
             _ = write!(text, "[[switch.server]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n");
         }
         let listen = self.ops.map_or_else(|| "off".to_owned(), |port| format!("127.0.0.1:{port}"));
-        _ = write!(text, "[cti.timers]\nbackoff_min_ms = 50\nbackoff_max_ms = 200\n[ops]\nlisten = \"{listen}\"\n");
+        _ = write!(text, "[cti.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\n[ops]\nlisten = \"{listen}\"\n");
         folder.write("uc.toml", &text)
     }
 }
@@ -231,5 +231,15 @@ impl Daemon {
     pub fn assert_alive(&mut self) {
         let ended = self.process.ended();
         assert!(ended.is_none(), "the daemon ended: {ended:?}\n{}", self.log());
+    }
+}
+
+impl Drop for Daemon {
+    /// A test that fails shows the daemon's view.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log();
+            eprintln!("log of the daemon:\n{}", log.lines().take(60).collect::<Vec<_>>().join("\n"));
+        }
     }
 }
