@@ -120,7 +120,11 @@ impl Dialog {
              <availability>{availability}</availability></state></category></categories>",
             publish_time(cseq)
         );
-        self.request(cseq, "active;expires=29909", &format!("Content-Type: application/msrtc-event-categories+xml\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        self.request(
+            cseq,
+            "active;expires=29909",
+            &format!("Content-Type: application/msrtc-event-categories+xml\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+        )
     }
 
     /// A NOTIFY that ends the dialog.

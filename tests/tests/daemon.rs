@@ -257,7 +257,8 @@ fn the_other_t_server_takes_over() {
 /// Every bad message of the corpus.
 fn garbage() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/sip-bad");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "sip")).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "sip")).collect();
     files.sort();
     assert!(!files.is_empty());
     files.into_iter().map(|path| (path.display().to_string(), fs::read(path).unwrap())).collect()

@@ -134,8 +134,8 @@ fn layout() {
     replay(uc_core::codec::cti::fuzz_layout, files(&["corpus/tlib", "tests/fuzz/seeds/layout"]), MUTATIONS);
 }
 
-/// A run of the simulator costs milliseconds, so there are fewer.
+/// Mutations are the business of `sim_sweep.rs`, which knows what is open.
 #[test]
 fn world() {
-    replay(uc_runtime_sim::run::fuzz_world, files(&["tests/fuzz/seeds/world"]), 100);
+    replay(uc_runtime_sim::run::fuzz_world, files(&["tests/fuzz/seeds/world"]), 0);
 }

@@ -69,7 +69,13 @@ fn over_mutual_tls() {
         let bridge = Bridge::start(BridgeOptions::default());
         let mut front_end = FrontEnd::start(Some(ca.mutual_server(&ca.sign(&["pool.lyncdco13.lab"]))), ordinary);
         let (mut setup, folder) = (Setup::new(front_end.port, bridge.port), Folder::new());
-        tls(&mut setup, &folder, &ca, Some(&ca.sign(&["connector.lyncdco13.lab"])), &format!("server_name = \"pool.lyncdco13.lab\"\nprofile = \"{profile}\"\n"));
+        tls(
+            &mut setup,
+            &folder,
+            &ca,
+            Some(&ca.sign(&["connector.lyncdco13.lab"])),
+            &format!("server_name = \"pool.lyncdco13.lab\"\nprofile = \"{profile}\"\n"),
+        );
         let daemon = Daemon::start_with(&setup, folder, |_| {});
         front_end.request("REGISTER");
         play(&mut front_end, &bridge);
@@ -145,7 +151,20 @@ impl OldServer {
     fn start(folder: &Folder, behind: u16) -> Option<Self> {
         let openssl = peer("openssl")?;
         let made = Command::new(&openssl)
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pool.lyncdco13.lab", "-addext", "subjectAltName=DNS:pool.lyncdco13.lab", "-keyout"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=pool.lyncdco13.lab",
+                "-addext",
+                "subjectAltName=DNS:pool.lyncdco13.lab",
+                "-keyout",
+            ])
             .arg(folder.path("old.key"))
             .arg("-out")
             .arg(folder.path("ca.pem"))
