@@ -115,8 +115,9 @@ impl Dialog {
     #[must_use]
     pub fn notify(&self, cseq: u32, uri: &str, availability: u32) -> Vec<u8> {
         let body = format!(
-            "<categories xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"{uri}\"><category name=\"state\" instance=\"1\" publishTime=\"{}\">\
-             <state xsi:type=\"aggregateState\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\">\
+            "<categories xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"{uri}\">\
+             <category name=\"state\" instance=\"1\" publishTime=\"{}\"><state xsi:type=\"aggregateState\" \
+             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\">\
              <availability>{availability}</availability></state></category></categories>",
             publish_time(cseq)
         );

@@ -1,5 +1,5 @@
-//! SIPp as an independent Front End (Debian's package sip-tester): its own idea of SIP, its scenarios in `tests/sipp`. SIPp takes every Call-ID for a call of its own,
-//! so one scenario plays one dialog; `register = false` leaves the SUBSCRIBE as the only one.
+//! SIPp as an independent Front End (package sip-tester): its own idea of SIP, its scenarios in `tests/sipp`. SIPp takes every Call-ID for a call of its
+//! own, so one scenario plays one dialog; `register = false` leaves the SUBSCRIBE as the only one.
 #![allow(clippy::unwrap_used)]
 use std::fs;
 use std::path::Path;
@@ -41,8 +41,8 @@ fn setup(sip: u16, bridge: &Bridge) -> Setup {
     setup
 }
 
-/// A daemon with nobody behind its SIP port yet, and its DN registered: the first change that arrives is asked for at once. (Later ones may be left out when a newer
-/// one has come before the T-Server has answered.)
+/// A daemon with nobody behind its SIP port yet, and its DN registered: the first change that arrives is asked for at once. (Later ones may be left out when a
+/// newer one has come before the T-Server has answered.)
 fn daemon(port: u16) -> (Bridge, Daemon) {
     let bridge = Bridge::start(BridgeOptions::default());
     let daemon = Daemon::start(&setup(port, &bridge));
