@@ -2,6 +2,7 @@
 //!
 //! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
 use crate::demo::DemoOptions;
+use crate::recorder::RecordOptions;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,17 +43,17 @@ pub(crate) enum Command {
     Run {
         /// Configuration file.
         config: PathBuf,
-        /// Directory of the flight recorder.
-        record: Option<PathBuf>,
+        /// The flight recorder.
+        record: Option<RecordOptions>,
     },
     /// `check --config FILE`
     Check {
         /// Configuration file.
         config: PathBuf,
     },
-    /// `check --example`
+    /// `example`, `check --example`
     Example,
-    /// `check --reference`
+    /// `reference`, `check --reference`
     Reference,
     /// `demo`
     Demo(DemoOptions),
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Replay {
         /// A file or directory written by `run --record`.
         journal: PathBuf,
+        /// Print every input and action.
+        trace: bool,
     },
 }
 
@@ -126,6 +129,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Command::Help(Topic::All)),
         Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Command::Version),
         Some(Arg::Value(name)) if name == "version" => return Ok(Command::Version),
+        Some(Arg::Value(name)) if name == "example" => return alone(&mut args, Command::Example),
+        Some(Arg::Value(name)) if name == "reference" => return alone(&mut args, Command::Reference),
         Some(Arg::Value(name)) if name == "help" => {
             return match args.next().map_err(text)? {
                 Some(Arg::Value(name)) => Ok(Command::Help(Topic::of(&name.to_string_lossy())?)),
@@ -152,6 +157,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     given.command(topic)
 }
 
+/// A command without options.
+fn alone(args: &mut lexopt::Parser, command: Command) -> Result<Command, String> {
+    use lexopt::Arg;
+    match args.next().map_err(text)? {
+        None => Ok(command),
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help(Topic::Check)),
+        Some(other) => Err(text(other.unexpected())),
+    }
+}
+
 fn text(error: lexopt::Error) -> String {
     error.to_string()
 }
@@ -161,6 +176,9 @@ fn text(error: lexopt::Error) -> String {
 struct Given {
     config: Option<PathBuf>,
     record: Option<PathBuf>,
+    record_keep: Option<usize>,
+    record_max_mib: Option<u64>,
+    trace: bool,
     example: bool,
     reference: bool,
     ops: Option<SocketAddr>,
@@ -185,6 +203,9 @@ impl Given {
         match (topic, option) {
             (Topic::Run | Topic::Check, "config") => self.config = Some(args.value().map_err(text)?.into()),
             (Topic::Run, "record") => self.record = Some(args.value().map_err(text)?.into()),
+            (Topic::Run, "record-keep") => self.record_keep = Some(number(option, args, "how many journals to keep, 1 to 1000")?),
+            (Topic::Run, "record-max-mib") => self.record_max_mib = Some(number(option, args, "MiB of one journal, 1 to 1048576")?),
+            (Topic::Replay, "trace") => self.trace = true,
             (Topic::Check, "example") => self.example = true,
             (Topic::Check, "reference") => self.reference = true,
             (Topic::Status, "ops") => self.ops = Some(number(option, args, OPS)?),
@@ -194,18 +215,42 @@ impl Given {
             (Topic::Demo, "speed") => self.demo.speed = number(option, args, "how many times faster than life, 1 to 3600")?,
             (Topic::Demo, "seed") => self.demo.seed = number(option, args, "a number")?,
             (Topic::Demo, "seconds") => self.demo.seconds = Some(number(option, args, "a number of seconds to run")?),
-            (Topic::Demo, "ops") => self.demo.ops = number(option, args, OPS)?,
-            (Topic::Demo, "record") => self.demo.record = Some(args.value().map_err(text)?.into()),
+            (Topic::Demo, "ops") => self.demo.ops = Some(number(option, args, OPS)?),
+            (Topic::Demo, "record") => self.demo.record = Some(PathBuf::from(args.value().map_err(text)?)),
             (Topic::Demo, "calm") => self.demo.calm = true,
             _ => return Err(format!("there is no such option here: `{option}`")),
         }
         Ok(())
     }
 
+    fn record_options(&mut self) -> Result<Option<RecordOptions>, String> {
+        let Some(dir) = self.record.take() else {
+            return match (self.record_keep, self.record_max_mib) {
+                (None, None) => Ok(None),
+                _ => Err("--record-keep and --record-max-mib need --record DIR".into()),
+            };
+        };
+        let mut options = RecordOptions::new(dir);
+        if let Some(keep) = self.record_keep {
+            options.files_max = keep;
+        }
+        if let Some(mib) = self.record_max_mib {
+            options.bytes_max = mib.saturating_mul(1 << 20);
+        }
+        match (options.files_max, options.bytes_max >> 20) {
+            (keep, _) if !(1..=1000).contains(&keep) => Err(format!("--record-keep is {keep}, it must be 1 to 1000")),
+            (_, mib) if !(1..=1 << 20).contains(&mib) => Err(format!("--record-max-mib is {mib}, it must be 1 to 1048576")),
+            _ => Ok(Some(options)),
+        }
+    }
+
     fn command(mut self, topic: Topic) -> Result<Command, String> {
-        let missing = || "--config FILE is missing; `uc-connector check --example > uc-connector.toml` writes one to start from".to_owned();
+        let missing = || "--config FILE is missing; `uc-connector example > uc-connector.toml` writes one to start from".to_owned();
         match topic {
-            Topic::Run => Ok(Command::Run { config: self.config.ok_or_else(missing)?, record: self.record }),
+            Topic::Run => {
+                let record = self.record_options()?;
+                Ok(Command::Run { config: self.config.ok_or_else(missing)?, record })
+            }
             Topic::Check if self.example => Ok(Command::Example),
             Topic::Check if self.reference => Ok(Command::Reference),
             Topic::Check => Ok(Command::Check { config: self.config.ok_or_else(missing)? }),
@@ -216,7 +261,7 @@ impl Given {
             Topic::Decode if self.files.is_empty() => Err("decode needs at least one file, `-` is standard input".into()),
             Topic::Decode => Ok(Command::Decode { files: self.files, json: self.json }),
             Topic::Replay if self.files.len() != 1 => Err("replay needs one journal, a file or directory written by `run --record`".into()),
-            Topic::Replay => Ok(Command::Replay { journal: self.files.remove(0) }),
+            Topic::Replay => Ok(Command::Replay { journal: self.files.remove(0), trace: self.trace }),
             Topic::All => Ok(Command::Help(Topic::All)),
         }
     }
@@ -257,12 +302,17 @@ mod tests {
         assert_eq!(parsed("run -h"), Ok(Command::Help(Topic::Run)));
         assert_eq!(parsed("--version"), Ok(Command::Version));
         assert_eq!(parsed("run --config a.toml"), Ok(Command::Run { config: "a.toml".into(), record: None }));
-        assert_eq!(parsed("run --config=a.toml --record j"), Ok(Command::Run { config: "a.toml".into(), record: Some("j".into()) }));
+        assert_eq!(parsed("run --config=a.toml --record j"), Ok(Command::Run { config: "a.toml".into(), record: Some(RecordOptions::new("j")) }));
+        let record = RecordOptions { files_max: 3, bytes_max: 5 << 20, ..RecordOptions::new("j") };
+        assert_eq!(parsed("run a.toml --record j --record-keep 3 --record-max-mib 5"), Ok(Command::Run { config: "a.toml".into(), record: Some(record) }));
         assert_eq!(parsed("check a.toml"), Ok(Command::Check { config: "a.toml".into() }));
         assert_eq!(parsed("check --example"), Ok(Command::Example));
+        assert_eq!(parsed("example"), Ok(Command::Example));
+        assert_eq!(parsed("reference"), Ok(Command::Reference));
         assert_eq!(parsed("status --ops [::1]:9 --limit 5000"), Ok(Command::Status { ops: "[::1]:9".parse().unwrap(), limit: 1000 }));
         assert_eq!(parsed("decode --json a -"), Ok(Command::Decode { files: vec!["a".into(), "-".into()], json: true }));
-        assert_eq!(parsed("replay j"), Ok(Command::Replay { journal: "j".into() }));
+        assert_eq!(parsed("replay j"), Ok(Command::Replay { journal: "j".into(), trace: false }));
+        assert_eq!(parsed("replay --trace j"), Ok(Command::Replay { journal: "j".into(), trace: true }));
         assert_eq!(parsed("demo --workers 7 --calm"), Ok(Command::Demo(DemoOptions { workers: 7, calm: true, ..DemoOptions::default() })));
     }
 
@@ -270,7 +320,9 @@ mod tests {
     fn mistakes_say_what_to_write_instead() {
         assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
         assert_eq!(parsed("start").unwrap_err(), "there is no command `start`; the commands are run, check, demo, status, decode, replay");
-        assert!(parsed("run").unwrap_err().contains("check --example"));
+        assert!(parsed("run").unwrap_err().contains("uc-connector example"));
+        assert_eq!(parsed("run a --record-keep 3").unwrap_err(), "--record-keep and --record-max-mib need --record DIR");
+        assert_eq!(parsed("run a --record j --record-keep 0").unwrap_err(), "--record-keep is 0, it must be 1 to 1000");
         assert_eq!(parsed("status --ops nowhere").unwrap_err(), "--ops is `nowhere`, it must be an address with a port, for example 127.0.0.1:8080");
         assert_eq!(parsed("demo --speed 0").unwrap_err(), "--speed is 0, it must be 1 to 3600");
         assert!(parsed("run --colour").unwrap_err().contains("colour"));

@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use uc_core::config::NoteLevel;
 use uc_core::uc_event::CloseCause;
 
 /// Bytes asked for in one `read`. Larger reads gain little: the system call is already shared by some fifty messages, and the buffer should stay in the cache.
@@ -35,7 +36,7 @@ pub(crate) struct Conn {
     /// The last read took everything there was: wait before trying again.
     drained: Cell<bool>,
     bytes_in: Cell<u64>,
-    queue_bytes_max: usize,
+    queue_bytes_max: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -122,7 +123,13 @@ impl Conn {
     /// A connection over `sock`; the handshake, if any, is still to be done.
     pub(crate) fn new(sock: Sock, tls: Option<Box<dyn Tls>>, queue_bytes_max: usize) -> Rc<Self> {
         let cipher = if tls.is_some() { vec![0; READ_BYTES] } else { Vec::new() };
-        Rc::new(Self { sock, io: RefCell::new(Io { tls, cipher, ..Io::default() }), drained: Cell::new(true), bytes_in: Cell::new(0), queue_bytes_max })
+        Rc::new(Self {
+            sock,
+            io: RefCell::new(Io { tls, cipher, ..Io::default() }),
+            drained: Cell::new(true),
+            bytes_in: Cell::new(0),
+            queue_bytes_max: Cell::new(queue_bytes_max),
+        })
     }
 
     /// The far end; `None` for a Unix socket.
@@ -181,7 +188,7 @@ impl Conn {
             let ready = poll_fn(|cx| self.sock.poll_writable(cx)).await;
             let mut io = self.io.borrow_mut();
             let written = ready.and_then(|()| io.write(&self.sock));
-            if io.unsent() <= self.queue_bytes_max / 2 {
+            if io.unsent() <= self.queue_bytes_max.get() / 2 {
                 io.wake_reader();
             }
             match written {
@@ -193,6 +200,11 @@ impl Conn {
                 }
             }
         }
+    }
+
+    /// Another limit for what waits to be written.
+    pub(crate) fn set_queue_bytes_max(&self, bytes: usize) {
+        self.queue_bytes_max.set(bytes);
     }
 
     /// Reads once into `sink`, waiting for bytes if there are none.
@@ -212,7 +224,7 @@ impl Conn {
             if io.finished {
                 return Poll::Ready(Err(CloseCause::PeerClosed));
             }
-            if io.unsent() > self.queue_bytes_max {
+            if io.unsent() > self.queue_bytes_max.get() {
                 io.reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
@@ -235,7 +247,7 @@ impl Conn {
                 Err(ReadError::Io(e)) if e.kind() == ErrorKind::Interrupted => {}
                 Err(ReadError::Io(e)) => return Poll::Ready(Err(close_cause(&e))),
                 Err(ReadError::Tls(fault)) => {
-                    crate::say::warn(&fault.text);
+                    crate::say::failing(NoteLevel::Warn, &fault.text);
                     return Poll::Ready(Err(fault.cause));
                 }
             }

@@ -3,6 +3,7 @@ use crate::conn::{Conn, Sink};
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{self, Sock, close_cause};
 use crate::settings::{BridgeAddress, BridgeSettings};
+use crate::tlib_log;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,12 +37,12 @@ async fn serve(hub: &Shared, link: CtiLinkId, epoch: u64) -> Result<(), CloseCau
     // The core only knows links that are configured; one that was just removed is closed by it.
     let bridge = bridge.ok_or(CloseCause::Local)?;
     let sock = connect(&bridge.address, Duration::from_millis(timeout_ms)).await?;
-    let (conn, executor, config, token) = {
+    let (conn, executor, config, token, mut reloads) = {
         let mut hub = hub.borrow_mut();
         let host = if let BridgeAddress::Tcp(host, _) = &bridge.address { host } else { "" };
         let tls = hub.tls_session(Link::Cti(link), host)?;
         let token = token(&mut hub, &bridge);
-        (Conn::new(sock, tls, hub.settings.write_queue_bytes_max), Rc::clone(&hub.executor), Arc::clone(&hub.settings.core), token)
+        (Conn::new(sock, tls, hub.settings.write_queue_bytes_max), Rc::clone(&hub.executor), Arc::clone(&hub.settings.core), token, hub.extra.reloads)
     };
     let mut framer = LineFramer::new(config.limits.cti_line_bytes_max as usize);
     let mut reader = Reader::new(&config);
@@ -57,6 +58,11 @@ async fn serve(hub: &Shared, link: CtiLinkId, epoch: u64) -> Result<(), CloseCau
         let goes_on = {
             let mut hub = hub.borrow_mut();
             hub.tick();
+            if hub.extra.reloads != reloads {
+                reloads = hub.extra.reloads;
+                reader.reconfigure(&hub.settings.core);
+                framer.reconfigure(hub.settings.core.limits.cti_line_bytes_max as usize);
+            }
             let goes_on = take(&mut hub, link, epoch, &mut framer, &mut reader);
             hub.flush();
             goes_on
@@ -109,6 +115,9 @@ fn take(hub: &mut Hub, link: CtiLinkId, epoch: u64, framer: &mut LineFramer, rea
                     continue;
                 }
                 Ok(Line::Event(event)) => {
+                    if hub.settings.log.tlib_messages {
+                        tlib_log::incoming(framer.bytes(span), &hub.connector, link, hub.now, &hub.settings.log);
+                    }
                     hub.step(Input::Cti { link, event: CtiEvent::Event(&event) }, &[]);
                     continue;
                 }

@@ -1,16 +1,18 @@
 //! `demo`: an emulated Front End pool and T-Server pair on loopback sockets, a day of the workers in fast motion, and the very driver of production between them.
-mod day;
-mod people;
 mod servers;
+mod setup;
+mod tell;
 
 use crate::driver;
+use crate::recorder::RecordOptions;
 use servers::{Doors, Story, Weather};
 use smol::channel;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
+use uc_runtime_sim::peers::people::people;
 
 /// Options of `demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +25,8 @@ pub(crate) struct DemoOptions {
     pub(crate) seed: u64,
     /// Stop after this long.
     pub(crate) seconds: Option<u64>,
-    /// Operations listener.
-    pub(crate) ops: SocketAddr,
+    /// Operations listener; `None`: the usual address, or another port when it is taken.
+    pub(crate) ops: Option<SocketAddr>,
     /// Directory of the flight recorder.
     pub(crate) record: Option<PathBuf>,
     /// No server fails.
@@ -33,7 +35,7 @@ pub(crate) struct DemoOptions {
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { workers: 50, speed: 60, seed: 1, seconds: None, ops: crate::cli::OPS_DEFAULT, record: None, calm: false }
+        Self { workers: 50, speed: 60, seed: 1, seconds: None, ops: None, record: None, calm: false }
     }
 }
 
@@ -41,7 +43,7 @@ impl Default for DemoOptions {
 pub(crate) fn run(options: DemoOptions) -> ExitCode {
     match play(&options) {
         Ok(story) => {
-            println!("{}", summary(&story));
+            crate::say_out(&tell::summary(&story, options.seed));
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -53,34 +55,39 @@ pub(crate) fn run(options: DemoOptions) -> ExitCode {
 
 fn play(options: &DemoOptions) -> Result<Story, String> {
     let doors = Doors::open().map_err(|e| format!("no socket on loopback: {e}"))?;
-    let workers = people::workers(options.workers);
-    let settings = people::settings(options, &workers, &doors);
+    let ops = operations(options.ops)?;
+    let workers = people(options.workers as usize);
+    let settings = setup::settings(ops, &workers, &doors);
     let weather = Weather { speed: options.speed, seed: options.seed, calm: options.calm };
-    println!("live page: http://{}/", options.ops);
-    println!("{} workers, one day at {}x, seed {}", options.workers, options.speed, options.seed);
+    let failures = if options.calm { "No server fails." } else { "A server fails every 20 seconds." };
+    crate::say_out(&format!(
+        "Live page: http://{ops}/\n{} workers live through their day at {}x (seed {}). {failures} Ctrl-C ends the demo.\n",
+        options.workers, options.speed, options.seed
+    ));
     let (stop, stopped) = channel::bounded::<()>(1);
     let servers = thread::Builder::new().name("demo-servers".into()).spawn(move || servers::run(doors, workers, weather, &stopped));
     let servers = servers.map_err(|e| format!("no thread for the servers: {e}"))?;
-    let limit = driver::Limit { record: options.record.clone(), config_path: None, stop_after: options.seconds.map(Duration::from_secs) };
+    let limit =
+        driver::Limit { record: options.record.clone().map(RecordOptions::new), config_path: None, stop_after: options.seconds.map(Duration::from_secs) };
     let driven = driver::drive(settings, &limit);
     drop(stop);
     let story = servers.join().map_err(|_| "the emulated servers failed".to_owned())?;
     driven.map(|()| story)
 }
 
-fn summary(story: &Story) -> String {
-    let Story { changes, latencies_ms, overtaken, failures, violations, open } = story;
-    let mut sorted = latencies_ms.clone();
-    sorted.sort_by(f64::total_cmp);
-    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default();
-    let mut text = format!(
-        "{changes} presence changes, {} reached their agent (p50 {:.2} ms, p99 {:.2} ms), {overtaken} overtaken by the next, {open} open; {failures} servers failed",
-        sorted.len(),
-        at(50),
-        at(99)
-    );
-    for violation in violations.iter().take(10) {
-        text.push_str(&format!("\nbreach of the standards: {violation}"));
+/// Where the live page will be. The port is let go again at once and bound by the listener a moment later.
+fn operations(asked: Option<SocketAddr>) -> Result<SocketAddr, String> {
+    if let Some(asked) = asked.filter(|asked| asked.port() != 0) {
+        return Ok(asked);
     }
-    text
+    let usual = crate::cli::OPS_DEFAULT;
+    let at = asked.unwrap_or(usual);
+    let (listener, taken) = match TcpListener::bind(at) {
+        Ok(listener) => (listener, false),
+        Err(_) => (TcpListener::bind((usual.ip(), 0)).map_err(|e| format!("no port on {} for the live page: {e}", usual.ip()))?, true),
+    };
+    if taken {
+        crate::say_out(&format!("{at} is taken by another program, so the live page has a port of its own.\n"));
+    }
+    listener.local_addr().map_err(|e| e.to_string())
 }

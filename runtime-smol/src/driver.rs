@@ -4,8 +4,8 @@
 //! the flight recorder.
 use crate::hub::{Hub, Shared};
 use crate::notify::Manager;
-use crate::ops::{self, OpsRequest};
-use crate::recorder::Recorder;
+use crate::ops::{self, Listening, OpsRequest};
+use crate::recorder::{RecordOptions, Recorder};
 use crate::settings::Settings;
 use crate::signals::{Asked, Listener};
 use crate::{config_file, entropy, log, say};
@@ -23,14 +23,16 @@ use uc_core::Input;
 
 /// How long un-subscribing and de-registering may take when we stop.
 const DRAIN_MS: u32 = 5_000;
+/// How often repeated log lines are looked at.
+const SETTLE: Duration = Duration::from_secs(60);
 /// Questions of the operations listener waiting for an answer.
 const ASKS_MAX: usize = 64;
 
 /// What `run` was told besides the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct RunOptions {
-    /// Directory of the flight recorder.
-    pub(crate) record: Option<PathBuf>,
+    /// The flight recorder.
+    pub(crate) record: Option<RecordOptions>,
     /// Read again on HUP.
     pub(crate) config_path: PathBuf,
 }
@@ -38,8 +40,8 @@ pub(crate) struct RunOptions {
 /// How a run is bounded and what it leaves behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
-    /// Directory of the flight recorder.
-    pub(crate) record: Option<PathBuf>,
+    /// The flight recorder.
+    pub(crate) record: Option<RecordOptions>,
     /// Read again on HUP; `None`: HUP is ignored.
     pub(crate) config_path: Option<PathBuf>,
     /// Stop in good order after this long.
@@ -65,7 +67,7 @@ pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
 pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     let seed = entropy::os_seed().map_err(|e| format!("/dev/urandom cannot be read: {e}"))?;
     let recorder = match &limit.record {
-        Some(dir) => Some(Recorder::open(dir).map_err(|e| format!("no journal can be written in {}: {e}", dir.display()))?),
+        Some(options) => Some(Recorder::open(options).map_err(|e| format!("no journal can be written in {}: {e}", options.dir.display()))?),
         None => None,
     };
     if let Some(recorder) = &recorder {
@@ -77,19 +79,29 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     let (asks, asked) = channel::bounded(ASKS_MAX);
     log::configure(&settings.log);
     let listening = ops::start(&settings.ops, asks).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
-    if let Some(listening) = &listening {
+    if let Some(listening) = &listening
+        && limit.config_path.is_some()
+    {
         say::info(&format!("operations: http://{}/", listening.address));
     }
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
-    smol::block_on(executor.run(serve(&hub, &mut signals, &done, asked, limit)));
+    smol::block_on(executor.run(serve(&hub, &mut signals, &done, asked, listening.as_ref(), limit)));
     drop(listening);
     Ok(())
 }
 
-async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, limit: &Limit) {
+async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, listening: Option<&Listening>, limit: &Limit) {
     let executor = Rc::clone(&hub.borrow().executor);
     let manager = Rc::new(Manager::from_env());
     executor.spawn(keep_time(Rc::clone(hub))).detach();
+    executor
+        .spawn(async {
+            loop {
+                Timer::after(SETTLE).await;
+                say::settle();
+            }
+        })
+        .detach();
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
     if let Some(interval) = Manager::watchdog_interval() {
         let manager = Rc::clone(&manager);
@@ -122,7 +134,7 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
             Some(Asked::Reload) => {
                 manager.reloading();
                 match &limit.config_path {
-                    Some(path) => reload(hub, path),
+                    Some(path) => reload(hub, path, listening),
                     None => say::warn("there is no configuration file to read again"),
                 }
                 manager.ready();
@@ -159,11 +171,21 @@ async fn wait(time: Option<Duration>) {
 }
 
 /// Reads the configuration again. With a mistake in it everything stays as it is.
-fn reload(hub: &Shared, config: &Path) {
+fn reload(hub: &Shared, config: &Path, listening: Option<&Listening>) {
     match config_file::load(config) {
         Ok(settings) => {
             log::configure(&settings.log);
+            let ops = settings.ops.clone();
+            let before = hub.borrow().settings.ops.clone();
             hub.borrow_mut().reconfigure(settings);
+            if let Some(listening) = listening {
+                listening.show_notes(ops.show_notes);
+            }
+            for (option, differs) in [("ops.listen", before.listen != ops.listen), ("ops.connections_max", before.connections_max != ops.connections_max)] {
+                if differs {
+                    say::warn(&format!("`{option}` has changed and needs a restart; the operations listener stays as it is until then"));
+                }
+            }
             say::info("the configuration was read again");
         }
         Err(findings) => {

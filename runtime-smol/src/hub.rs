@@ -12,7 +12,7 @@ use crate::recorder::Recorder;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::tls::{Tls, TlsMaker};
-use crate::{cti_link, say, supervise, uc_link};
+use crate::{cti_link, say, supervise, tlib_log, uc_link};
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::future::Future;
@@ -22,7 +22,7 @@ use std::task::Waker;
 use uc_core::codec::cti::CtiFault;
 use uc_core::codec::cti::bridge::Writer;
 use uc_core::codec::sip;
-use uc_core::config::UcEndpoint;
+use uc_core::config::{NoteLevel, UcEndpoint};
 use uc_core::cti_event::CtiEvent;
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, UcLinkId};
@@ -187,7 +187,7 @@ impl Hub {
         let before = out.len();
         if let Err(fault) = sip::encode_answer(frame, status, &mut out) {
             out.truncate(before);
-            say::warn(&format!("{link}: a request cannot be answered: {fault}"));
+            say::failing(NoteLevel::Warn, &format!("{link}: a request cannot be answered: {fault}"));
         }
     }
 
@@ -197,6 +197,9 @@ impl Hub {
         let secrets = &mut self.secrets;
         let mut secret = |reference: &str| secrets.get(reference).map(str::to_owned);
         // Nothing is printed when the DN left the configuration meanwhile; the core's time-out for the request clears up.
+        if self.settings.log.tlib_messages {
+            tlib_log::outgoing(msg, &self.connector, link, self.now, &self.settings.log);
+        }
         let _printed = writer.encode(msg, &self.connector, link, &mut secret, &mut conn.out());
     }
 
@@ -325,7 +328,7 @@ impl Hub {
         };
         let session = maker.as_mut().map(|maker| maker.session(host)).transpose();
         session.map_err(|fault| {
-            say::alarm(&fault.text);
+            say::failing(NoteLevel::Alarm, &fault.text);
             fault.cause
         })
     }
@@ -335,7 +338,7 @@ impl Hub {
         self.secrets.get(reference).map(str::to_owned)
     }
 
-    /// Takes over a new configuration: connections that stand are the core's to judge; certificates and secrets are read anew for the next ones.
+    /// Takes over a new configuration: connections that stand are the core's to judge, and their limits change at once; certificates and secrets are read anew for the next ones.
     pub(crate) fn reconfigure(&mut self, settings: Settings) {
         self.uc_tls = settings.uc_tls.clone().map(TlsMaker::new);
         self.cti_tls = makers(&settings);
@@ -343,13 +346,17 @@ impl Hub {
         let core = Arc::clone(&settings.core);
         self.settings = settings;
         self.extra.reloads += 1;
+        for conn in self.uc.iter().chain(&self.cti).filter_map(|slot| slot.conn.as_ref()) {
+            conn.set_queue_bytes_max(self.settings.write_queue_bytes_max);
+        }
         self.turn(Input::Reconfigure(core));
     }
 
     /// What the operations listener shows of the driver.
     pub(crate) fn extra(&mut self) -> &Extra {
         self.extra.uptime_ms = self.clock.now().mono.0;
-        self.extra.recording = self.recorder.is_some();
+        self.extra.recording = self.recorder.as_ref().is_some_and(Recorder::is_recording);
+        self.extra.recorded_bytes = self.recorder.as_ref().map_or(0, Recorder::bytes);
         self.extra.uc = self.uc.iter().map(Slot::now).collect();
         self.extra.cti = self.cti.iter().map(Slot::now).collect();
         &self.extra

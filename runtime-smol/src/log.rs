@@ -24,6 +24,17 @@ pub(crate) fn print(line: &Line, unix_ms: u64) {
     let _ = std::io::stderr().lock().write_all(render(line, unix_ms, format).as_bytes());
 }
 
+/// Prints a block of several lines as it is, in JSON as one line. The caller has cleaned it.
+pub(crate) fn print_block(text: &str, unix_ms: u64) {
+    let format = FORMATS[usize::from(FORMAT.load(Ordering::Relaxed)) % FORMATS.len()];
+    if format == LogFormat::Json {
+        let line = Line { level: NoteLevel::Debug, event: "tlib_message", text: text.to_owned(), fields: Vec::new() };
+        return print(&line, unix_ms);
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let _ = std::io::stderr().lock().write_all(format!("{text}{end}").as_bytes());
+}
+
 /// The line with its line end.
 pub(crate) fn render(line: &Line, unix_ms: u64, format: LogFormat) -> String {
     match format {

@@ -4,6 +4,7 @@ mod clock;
 mod config_file;
 mod conn;
 mod cti_link;
+mod damper;
 mod decode;
 mod demo;
 mod driver;
@@ -25,6 +26,7 @@ mod settings;
 mod signals;
 mod status;
 mod supervise;
+mod tlib_log;
 mod tls;
 mod uc_link;
 
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return demo::run(options),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
-        Command::Replay { journal } => return replay::run(&journal, false),
+        Command::Replay { journal, trace } => return replay::run(&journal, trace),
     }
     ExitCode::SUCCESS
 }
@@ -61,7 +63,7 @@ pub(crate) fn say_out(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn run(config: &Path, record: Option<std::path::PathBuf>) -> ExitCode {
+fn run(config: &Path, record: Option<recorder::RecordOptions>) -> ExitCode {
     match config_file::load(config) {
         Ok(settings) => driver::run(settings, driver::RunOptions { record, config_path: config.to_owned() }),
         Err(findings) => {
@@ -72,7 +74,12 @@ fn run(config: &Path, record: Option<std::path::PathBuf>) -> ExitCode {
 }
 
 fn check(config: &Path) -> ExitCode {
-    let checked = config_file::check(config);
+    let mut checked = config_file::check(config);
+    if let Some(settings) = &checked.settings {
+        for (reference, why) in secrets::missing(settings) {
+            checked.findings.warning_on_file(config, format!("the secret \"{reference}\" cannot be read by this user in this environment: {why}"));
+        }
+    }
     eprint!("{}", checked.findings);
     match checked.settings {
         Some(settings) => {

@@ -61,6 +61,8 @@ pub(crate) fn print(overview: &Overview, tally: &Tally) -> String {
     ] {
         page.counter(name, help, value);
     }
+    page.gauge("recording", "1 while the flight recorder writes.", u8::from(extra.recording));
+    page.gauge("recorded_bytes", "Bytes of the flight recording.", extra.recorded_bytes);
     workers(&mut page, overview, tally);
     links(&mut page, overview);
     page.0

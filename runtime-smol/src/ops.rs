@@ -10,9 +10,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-use http::Listening;
-pub(crate) use http::start;
+pub(crate) use http::{Listening, start};
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
@@ -97,6 +95,8 @@ pub(crate) struct Extra {
     pub(crate) draining: bool,
     /// The flight recorder is on.
     pub(crate) recording: bool,
+    /// Bytes of the flight recording.
+    pub(crate) recorded_bytes: u64,
     /// Configurations taken over since start.
     pub(crate) reloads: u64,
     /// Configurations refused since start.

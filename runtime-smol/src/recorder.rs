@@ -1,8 +1,9 @@
 //! The flight recorder (`run --record DIR`): writes the journal described in [`crate::journal`].
 //!
 //! Records are collected in blocks; a thread of its own writes them, so that a slow disk never holds up presence. If the disk falls so far behind that
-//! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed. Each start of the process writes a file of its own
-//! (a replay has to begin at the beginning); old files are removed, and a file that reaches its limit ends with a mark and an alarm.
+//! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed. Each start of the process writes a file of its own,
+//! because a replay has to begin at the beginning: the core's state cannot be written down and taken up again. So a file that reaches its limit ends with a mark
+//! and an alarm, and what was recorded is kept; the beginning of the next file is the next start. Old files are removed.
 use crate::journal::hash::ActionHash;
 use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, put_record, uc};
 use crate::say;
@@ -14,10 +15,6 @@ use std::thread::JoinHandle;
 use uc_core::entropy::Seed;
 use uc_core::{Action, Config, Connector, Input, Now};
 
-/// Files kept in the directory, the new one included.
-const FILES_MAX: usize = 8;
-/// One file, bytes.
-const FILE_BYTES_MAX: u64 = 1 << 30;
 /// One block, bytes.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Blocks waiting for the disk.
@@ -28,6 +25,24 @@ const FLUSH_MS: u64 = 500;
 pub(crate) const PREFIX: &str = "journal-";
 /// See [`PREFIX`].
 pub(crate) const SUFFIX: &str = ".ucj";
+
+/// Where to record, and how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordOptions {
+    /// Directory.
+    pub(crate) dir: PathBuf,
+    /// Files kept in the directory, the new one included: `--record-keep`.
+    pub(crate) files_max: usize,
+    /// One file, bytes: `--record-max-mib`.
+    pub(crate) bytes_max: u64,
+}
+
+impl RecordOptions {
+    /// In `dir`, with the usual limits: 8 files of 1 GiB.
+    pub(crate) fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), files_max: 8, bytes_max: 1 << 30 }
+    }
+}
 
 /// A journal being written.
 pub(crate) struct Recorder {
@@ -44,18 +59,15 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Opens a new file in `dir` (made if need be) and removes the oldest ones.
+    /// Opens a new file in the directory (made if need be) and removes the oldest ones.
     ///
     /// # Errors
     /// When the directory or the file cannot be written.
-    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
-        Self::open_limited(dir, FILE_BYTES_MAX)
-    }
-
-    fn open_limited(dir: &Path, bytes_max: u64) -> io::Result<Self> {
+    pub(crate) fn open(options: &RecordOptions) -> io::Result<Self> {
+        let RecordOptions { dir, files_max, bytes_max } = options;
         fs::create_dir_all(dir)?;
         let mut old = journals(dir)?;
-        while old.len() >= FILES_MAX {
+        while old.len() >= (*files_max).max(1) {
             fs::remove_file(old.remove(0))?;
         }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -81,13 +93,23 @@ impl Recorder {
             inputs: 0,
             actions: ActionHash::default(),
             bytes: MAGIC.len() as u64,
-            bytes_max,
+            bytes_max: *bytes_max,
         })
     }
 
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether inputs are still recorded: not any more when the file is full, or the disk too slow or failing.
+    pub(crate) const fn is_recording(&self) -> bool {
+        self.blocks.is_some()
+    }
+
+    /// Bytes of the file so far.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Records what the core starts from.
@@ -341,7 +363,7 @@ mod tests {
 
     fn recorded(name: &str) -> (Vec<u8>, Now) {
         let dir = folder(name);
-        let recorder = Recorder::open(&dir).unwrap();
+        let recorder = Recorder::open(&RecordOptions::new(&dir)).unwrap();
         let path = recorder.path().to_owned();
         let mut session = Session::start(recorder);
         session.live();
@@ -370,8 +392,8 @@ mod tests {
         // Another answer of the world: the seed is another one.
         let mut other = bytes.clone();
         other[MAGIC.len() + crate::journal::HEAD_BYTES] ^= 1;
-        let other = replay(&other, None);
-        assert!(other.is_ok());
+        let differs = replay(&other, None).unwrap().differs.unwrap();
+        assert!(differs.contains("recorded"), "{differs}");
         let mut version = bytes;
         version[7] += 1;
         assert!(replay(&version, None).unwrap_err().contains("version 2"));
@@ -381,16 +403,17 @@ mod tests {
     #[test]
     fn a_full_journal_ends_with_a_mark_and_old_ones_go() {
         let dir = folder("full");
-        for n in 0..FILES_MAX + 2 {
+        for n in 0..5 {
             fs::create_dir_all(&dir).unwrap();
             fs::write(dir.join(format!("{PREFIX}{n:015}-1{SUFFIX}")), "old").unwrap();
         }
-        let recorder = Recorder::open_limited(&dir, 100_000).unwrap();
+        let recorder = Recorder::open(&RecordOptions { files_max: 3, bytes_max: 100_000, ..RecordOptions::new(&dir) }).unwrap();
         let path = recorder.path().to_owned();
         let mut session = Session::start(recorder);
         session.live();
+        assert!(!session.recorder.is_recording());
         session.recorder.finish();
-        assert_eq!(journals(&dir).unwrap().len(), FILES_MAX);
+        assert_eq!(journals(&dir).unwrap().len(), 3);
         let outcome = replay(&fs::read(path).unwrap(), None).unwrap();
         assert_eq!((outcome.ending, outcome.differs), (Some(Ending::Full), None));
         fs::remove_dir_all(&dir).unwrap();

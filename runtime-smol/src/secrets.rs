@@ -1,5 +1,6 @@
 //! Secrets behind references (`env:NAME`, `file:PATH`), resolved at the last moment: the configuration, the core and the flight recorder only ever hold the reference.
-use std::collections::HashMap;
+use crate::settings::Settings;
+use std::collections::{BTreeSet, HashMap};
 
 /// Resolved secrets. A file is read once and again after [`Secrets::forget`].
 #[derive(Default)]
@@ -33,6 +34,14 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// References of a configuration that cannot be resolved here and now, each once, with the reason. The values are not kept.
+pub(crate) fn missing(settings: &Settings) -> Vec<(Box<str>, String)> {
+    let tokens = settings.bridges.iter().filter_map(|bridge| bridge.token_ref.as_deref());
+    let passwords = settings.core.people.iter().map(|person| &*person.password_ref).filter(|reference| !reference.is_empty());
+    let all: BTreeSet<&str> = tokens.chain(passwords).collect();
+    all.into_iter().filter_map(|reference| resolve(reference).err().map(|why| (reference.into(), why))).collect()
+}
+
 /// Reads one secret. The last line end of a file does not belong to it.
 pub(crate) fn resolve(reference: &str) -> Result<Box<str>, String> {
     if let Some(name) = reference.strip_prefix("env:") {
@@ -43,4 +52,34 @@ pub(crate) fn resolve(reference: &str) -> Result<Box<str>, String> {
         return Ok(text.strip_suffix('\n').map_or(&*text, |t| t.strip_suffix('\r').unwrap_or(t)).into());
     }
     Err("a secret is `env:NAME` or `file:PATH`".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use uc_core::config::{Config, Person};
+
+    #[test]
+    fn what_cannot_be_read_is_named_once() {
+        let mut settings = crate::config_file::check_example();
+        for bridge in &mut settings.bridges {
+            bridge.token_ref = Some("file:/nonexistent/token".to_owned());
+        }
+        let person = |reference: &str| Person { password_ref: reference.into(), ..Person::default() };
+        let people = vec![person("env:UC_TEST_UNSET"), person("env:UC_TEST_UNSET"), person("env:PATH"), person("")];
+        settings.core = Arc::new(Config { people, ..Config::clone(&settings.core) });
+        let missing = missing(&settings);
+        let names: Vec<&str> = missing.iter().map(|(reference, _)| &**reference).collect();
+        assert_eq!(names, if settings.bridges.is_empty() { vec!["env:UC_TEST_UNSET"] } else { vec!["env:UC_TEST_UNSET", "file:/nonexistent/token"] });
+    }
+
+    #[test]
+    fn the_last_line_end_of_a_file_is_not_part_of_the_secret() {
+        let path = std::env::temp_dir().join(format!("uc-secret-{}", std::process::id()));
+        std::fs::write(&path, "two\nlines\r\n").unwrap();
+        assert_eq!(resolve(&format!("file:{}", path.display())).as_deref(), Ok("two\nlines"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(resolve("two").unwrap_err().contains("env:NAME"));
+    }
 }

@@ -71,6 +71,9 @@ fn report(summary: &Value, workers: &Value) -> String {
     let _ = writeln!(out, "\nworkers   {} ({} not subscribed)", summary["workers"], summary["uncovered"]);
     let _ = writeln!(out, "presence  {}", counts(&summary["presence"]));
     let _ = writeln!(out, "agents    {} ({} unanswered, {} left alone)\n", counts(&summary["agents"]), summary["in_flight"], summary["held"]);
+    if summary["recording"] == true {
+        out.push_str("recording on\n\n");
+    }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut rows = vec![["link", "state", "server", "role", "workers/DNs", "unanswered"].map(str::to_owned)];
     for l in list(&summary["links"]["uc"]) {

@@ -43,11 +43,11 @@ pub(crate) async fn run(hub: Shared, link: UcLinkId, epoch: u64, addr: SocketAdd
 async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host: &str) -> Result<(), CloseCause> {
     let sock = Sock::tcp(addr).await.map_err(|e| close_cause(&e))?;
     let local = sock.local().map_err(|e| close_cause(&e))?;
-    let (conn, executor, limits) = {
+    let (conn, executor, mut limits, mut reloads) = {
         let mut hub = hub.borrow_mut();
         let tls = hub.tls_session(Link::Uc(link), host)?;
         let limits = hub.settings.core.limits.clone();
-        (Conn::new(sock, tls, hub.settings.write_queue_bytes_max), Rc::clone(&hub.executor), limits)
+        (Conn::new(sock, tls, hub.settings.write_queue_bytes_max), Rc::clone(&hub.executor), limits, hub.extra.reloads)
     };
     let mut framer = Framer::new(&limits);
     conn.handshake(&executor, &mut framer).await?;
@@ -62,6 +62,11 @@ async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host:
         let goes_on = {
             let mut hub = hub.borrow_mut();
             hub.tick();
+            if hub.extra.reloads != reloads {
+                reloads = hub.extra.reloads;
+                limits = hub.settings.core.limits.clone();
+                framer.reconfigure(&limits);
+            }
             let goes_on = take(&mut hub, link, epoch, &mut framer, &limits);
             hub.flush();
             goes_on

@@ -40,6 +40,11 @@ impl Findings {
         self.0.push(Finding { place: place.clone(), is_error: false, text: text.into() });
     }
 
+    /// Something that looks like a mistake and has no line of its own.
+    pub(crate) fn warning_on_file(&mut self, path: &std::path::Path, text: impl Into<String>) {
+        self.warning(&Lines::new(&path.display().to_string(), "").whole(), text);
+    }
+
     /// How many errors and warnings.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let errors = self.0.iter().filter(|f| f.is_error).count();

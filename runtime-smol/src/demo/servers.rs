@@ -1,6 +1,5 @@
 //! The emulated Front End pool and T-Server pair behind real sockets, in a thread of their own, with the day that happens to them.
-use super::day::{Change, Day, hms};
-use super::people::Worker;
+use super::tell::Teller;
 use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::or;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +12,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use uc_core::Mono;
 use uc_core::presence::Class;
+use uc_runtime_sim::peers::day::{Day, DayEvent};
 use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, FrontEndConfig};
+use uc_runtime_sim::peers::people::DemoPerson;
 use uc_runtime_sim::peers::tserver::{AgentState, TServer, TServerConfig};
 use uc_runtime_sim::peers::{Peer, PeerOut};
 
@@ -26,18 +27,29 @@ const TICK: Duration = Duration::from_millis(5);
 /// A server fails this often, and is away this long.
 const FAIL_EVERY: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(5);
+/// Changes this long after a server is back still count as disturbed.
+const SETTLING: Duration = Duration::from_secs(3);
 /// A change that led to nothing in this time leads to nothing: somebody else owns the agent's state.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What happened, for the last line.
+/// The story begins at this time of day, milliseconds: most people are in.
+const MORNING_MS: u64 = (8 * 60 + 50) * 60_000;
+/// A pause of the story longer than this is skipped: the night.
+const SKIP_MS: u64 = 45 * 60_000;
+
+/// What happened, for the last lines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Story {
     /// Presence changes.
     pub(crate) changes: u64,
     /// Milliseconds from each change to the agent's state, as far as one followed.
     pub(crate) latencies_ms: Vec<f64>,
+    /// The same for changes that happened while a server was away, or just back.
+    pub(crate) disturbed_ms: Vec<f64>,
     /// Changes overtaken by the next one before they took effect: a server was away.
     pub(crate) overtaken: u64,
+    /// Changes that led to nothing within [`PATIENCE`].
+    pub(crate) without_effect: u64,
     /// Servers that failed.
     pub(crate) failures: u64,
     /// What the connector did against the standards.
@@ -91,15 +103,30 @@ struct World {
     front_end: FrontEnd,
     tserver: TServer,
     day: Day,
-    workers: Vec<Worker>,
+    /// Milliseconds of the story that were skipped.
+    skipped_ms: u64,
+    workers: Vec<DemoPerson>,
+    /// By worker: presence now.
+    classes: Vec<Class>,
     /// By number.
     conns: BTreeMap<u64, (Kind, u16, Outgoing)>,
     serial: u64,
     start: Instant,
     speed: u32,
-    /// By worker: since when, and to which class.
-    waiting: BTreeMap<usize, (Instant, Class)>,
+    /// By worker: changes that have not reached the agent.
+    waiting: BTreeMap<usize, Waiting>,
+    /// Until when changes count as disturbed.
+    troubled_until: Option<Instant>,
+    teller: Teller,
     story: Story,
+}
+
+struct Waiting {
+    since: Instant,
+    class: Class,
+    /// The presence in words.
+    shown: String,
+    disturbed: bool,
 }
 
 type Shared = Rc<RefCell<World>>;
@@ -107,24 +134,30 @@ type Shared = Rc<RefCell<World>>;
 type Outgoing = Sender<Option<Vec<u8>>>;
 
 /// Runs the servers until `stop` is closed.
-pub(super) fn run(doors: Doors, workers: Vec<Worker>, weather: Weather, stop: &Receiver<()>) -> Story {
+pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, stop: &Receiver<()>) -> Story {
     let mut front_end = FrontEnd::new(FrontEndConfig { nodes: FRONT_ENDS, seed: weather.seed, transport: "TCP", ..FrontEndConfig::default() });
     let mut tserver = TServer::new(TServerConfig { seed: weather.seed, ..TServerConfig::default() });
     for worker in &workers {
-        front_end.add_user(&worker.uri);
-        front_end.set_presence(Mono(0), &worker.uri, 18500, Activity::None, None);
+        front_end.add_user(&worker.sip_uri);
+        front_end.set_presence(Mono(0), &worker.sip_uri, 18500, Activity::None, None);
         tserver.add_dn(&worker.dn);
     }
+    let teller = Teller::new();
+    teller.head();
     let world = Rc::new(RefCell::new(World {
         front_end,
         tserver,
-        day: Day::new(workers.len(), weather.seed),
+        day: Day::new(weather.seed, workers.len(), MORNING_MS),
+        skipped_ms: 0,
+        classes: vec![Class::Offline; workers.len()],
         workers,
         conns: BTreeMap::new(),
         serial: 0,
         start: Instant::now(),
         speed: weather.speed,
         waiting: BTreeMap::new(),
+        troubled_until: None,
+        teller,
         story: Story::default(),
     }));
     let executor = Rc::new(LocalExecutor::new());
@@ -236,8 +269,14 @@ impl World {
         Mono(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn clock(&self) -> String {
-        hms(self.day.clock(self.now().0 * u64::from(self.speed)))
+    /// Milliseconds of the story since its beginning.
+    fn story_ms(&self) -> u64 {
+        self.now().0 * u64::from(self.speed) + self.skipped_ms
+    }
+
+    /// The time of day in the story, milliseconds.
+    fn clock(&self) -> u64 {
+        MORNING_MS + self.story_ms()
     }
 
     fn peer(&self, kind: Kind) -> &dyn Peer {
@@ -279,41 +318,66 @@ impl World {
                 peer.wake(now);
             }
         }
-        while let Some(change) = self.day.due(now.0 * u64::from(self.speed)) {
-            self.change(now, change);
+        while let Some(next) = self.day.next_at() {
+            let pause = next.0.saturating_sub(self.story_ms());
+            if pause > SKIP_MS {
+                self.skipped_ms += pause - SKIP_MS / 3;
+                self.teller.night(self.clock());
+            }
+            if next.0 > self.story_ms() {
+                break;
+            }
+            if let Some(event) = self.day.next() {
+                self.change(now, event);
+            }
         }
         self.pump();
     }
 
-    fn change(&mut self, now: Mono, change: Change) {
-        let Change { worker, class, availability, token } = change;
-        self.front_end.set_presence(now, &self.workers[worker].uri, availability, Activity::token(token), None);
+    /// A worker's presence changes. Only changes of the class ask for another agent state.
+    fn change(&mut self, now: Mono, event: DayEvent) {
+        let DayEvent { worker, availability, activity, note, .. } = event;
+        let class = Class::of(availability);
+        let shown = match &activity {
+            Activity::None => class.token().to_owned(),
+            Activity::Token(text) | Activity::Custom(text) => format!("{class}, {text}"),
+        };
+        self.front_end.set_presence(now, &self.workers[worker].sip_uri, availability, activity, note);
+        if std::mem::replace(&mut self.classes[worker], class) == class {
+            return;
+        }
         self.story.changes += 1;
-        if self.waiting.insert(worker, (Instant::now(), class)).is_some() {
+        let since = Instant::now();
+        let disturbed = self.troubled_until.is_some_and(|until| since < until);
+        if self.waiting.insert(worker, Waiting { since, class, shown, disturbed }).is_some() {
             self.story.overtaken += 1;
         }
     }
 
-    /// Prints every change that has reached the agent.
+    /// Tells of every change that has reached the agent, and of those that will not.
     fn settle(&mut self) {
         let mut done = Vec::new();
-        for (worker, (since, class)) in &self.waiting {
+        for (worker, waiting) in &self.waiting {
             let who = &self.workers[*worker];
             let Some(agent) = self.tserver.agent(&who.dn) else { continue };
-            let told = || agent.reasons.iter().any(|(key, value)| key == "KW_UC_STATUS" && value == class.token());
-            let is_so = if *class == Class::Offline { agent.state == AgentState::LoggedOut } else { told() };
+            let told = || agent.reasons.iter().any(|(key, value)| key == "KW_UC_STATUS" && value == waiting.class.token());
+            let is_so = if waiting.class == Class::Offline { agent.state == AgentState::LoggedOut } else { told() };
+            let ms = waiting.since.elapsed().as_secs_f64() * 1000.0;
             if is_so {
-                let ms = since.elapsed().as_secs_f64() * 1000.0;
-                let state = format!("{:?}", agent.state);
-                println!("{}  {:<22} {:<15} -> {:<10} {ms:>8.2} ms", self.clock(), who.name, class.token(), state);
+                self.teller.change(self.clock(), &who.display_name, waiting.class, &waiting.shown, agent.state, ms);
                 done.push((*worker, Some(ms)));
-            } else if since.elapsed() > PATIENCE {
+            } else if waiting.since.elapsed() > PATIENCE {
+                self.teller.no_effect(self.clock(), &who.display_name, &waiting.shown, agent.state);
                 done.push((*worker, None));
             }
         }
         for (worker, ms) in done {
-            self.waiting.remove(&worker);
-            self.story.latencies_ms.extend(ms);
+            let disturbed = self.waiting.remove(&worker).is_some_and(|w| w.disturbed);
+            match ms {
+                Some(ms) if disturbed => self.story.disturbed_ms.push(ms),
+                Some(ms) => self.story.latencies_ms.push(ms),
+                None => self.story.without_effect += 1,
+            }
         }
     }
 
@@ -324,14 +388,28 @@ impl World {
             Kind::FrontEnd => self.conns.values().find(|(k, ..)| *k == kind).map_or(0, |(_, node, _)| *node),
             Kind::TServer => self.tserver.primary().unwrap_or(0),
         };
-        println!("{}  ** {} fails", self.clock(), server(kind, node));
+        self.teller.failure(self.clock(), &server(kind, node), self.consequence(kind, node));
         match kind {
             Kind::FrontEnd => self.front_end.kill(node),
             Kind::TServer => self.tserver.kill(now, node),
         }
         self.story.failures += 1;
+        self.troubled_until = Some(Instant::now() + AWAY + SETTLING);
+        for waiting in self.waiting.values_mut() {
+            waiting.disturbed = true;
+        }
         self.pump();
         node
+    }
+
+    /// What the failure of a server should lead to.
+    fn consequence(&self, kind: Kind, node: u16) -> &'static str {
+        let serves = self.conns.values().any(|(k, n, _)| (*k, *n) == (kind, node));
+        match kind {
+            Kind::FrontEnd if serves => "the connector has to subscribe again at another one",
+            Kind::TServer if serves && self.tserver.primary() == Some(node) => "the other half of the pair takes over",
+            _ => "nobody was using it",
+        }
     }
 
     fn revive(&mut self, kind: Kind, node: u16) {
@@ -340,7 +418,7 @@ impl World {
             Kind::FrontEnd => self.front_end.revive(node),
             Kind::TServer => self.tserver.revive(now, node),
         }
-        println!("{}  ** {} is back", self.clock(), server(kind, node));
+        self.teller.back(self.clock(), &server(kind, node));
         self.pump();
     }
 }

@@ -9,20 +9,37 @@ use smol::net::unix::UnixStream;
 use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Timer};
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Bytes of one request, head and body.
-const REQUEST_BYTES_MAX: u64 = 64 << 10;
-/// From the first byte of a request to the first byte of its answer.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
-/// Nothing moves.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
-/// However busy.
-const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
-/// How often the times are looked at.
-const LOOK: Duration = Duration::from_millis(500);
+/// What a connection may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Bytes of one request, head and body.
+    pub(super) request_bytes: u64,
+    /// From the first byte of a request to the first byte of its answer.
+    pub(super) request_time: Duration,
+    /// Nothing moves.
+    pub(super) idle_time: Duration,
+    /// However busy.
+    pub(super) connection_time: Duration,
+    /// How often the times are looked at.
+    pub(super) look: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_bytes: 64 << 10,
+            request_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(30),
+            connection_time: Duration::from_secs(600),
+            look: Duration::from_millis(500),
+        }
+    }
+}
+
 /// After an error of accept (descriptors used up).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -30,7 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
 
 /// Accepts for ever. `inner` is tiny_http's socket; `broken` is told when nobody listens there.
-pub(super) fn run(listener: std::net::TcpListener, inner: PathBuf, connections_max: usize, broken: Sender<()>) {
+pub(super) fn run(listener: std::net::TcpListener, inner: &Path, connections_max: usize, limits: Limits, broken: &Sender<()>) {
     let executor = Rc::new(LocalExecutor::new());
     let open = Rc::new(Cell::new(0_usize));
     let accept = {
@@ -40,13 +57,15 @@ pub(super) fn run(listener: std::net::TcpListener, inner: PathBuf, connections_m
             loop {
                 match listener.accept().await {
                     Ok((mut client, _)) if open.get() >= connections_max => {
-                        // One attempt without waiting: what does not fit into an empty socket buffer is not worth a task.
+                        // One attempt without waiting: what does not fit into an empty socket buffer is not worth a task. The request is taken from the socket,
+                        // as far as it is here, because closing over unread bytes would reset the connection and take the answer with it.
                         let _ = smol::future::poll_once(client.write(BUSY)).await;
+                        let _ = smol::future::poll_once(client.read(&mut [0; 4096])).await;
                     }
                     Ok((client, _)) => {
                         let guard = Count::new(&open);
-                        let (inner, broken) = (inner.clone(), broken.clone());
-                        executor.spawn(async move { serve(client, inner, broken, guard).await }).detach();
+                        let (inner, broken) = (inner.to_owned(), broken.clone());
+                        executor.spawn(async move { serve(client, inner, limits, broken, guard).await }).detach();
                     }
                     Err(_) => drop(Timer::after(ACCEPT_PAUSE).await),
                 }
@@ -74,6 +93,7 @@ impl Drop for Count {
 
 /// What is known of a connection.
 struct Meter {
+    limits: Limits,
     began: Instant,
     moved: Cell<Instant>,
     /// Bytes of the request that has no answer yet, and when it began.
@@ -83,23 +103,28 @@ struct Meter {
 impl Meter {
     fn is_over(&self) -> bool {
         let now = Instant::now();
-        now - self.began > CONNECTION_TIME_MAX
-            || now - self.moved.get() > IDLE_TIME_MAX
-            || self.asked.get().is_some_and(|(bytes, since)| bytes > REQUEST_BYTES_MAX || now - since > REQUEST_TIME_MAX)
+        now - self.began > self.limits.connection_time
+            || now - self.moved.get() > self.limits.idle_time
+            || self.asked.get().is_some_and(|(bytes, since)| bytes > self.limits.request_bytes || now - since > self.limits.request_time)
     }
 }
 
-async fn serve(mut client: TcpStream, inner: PathBuf, broken: Sender<()>, _guard: Count) {
+async fn serve(mut client: TcpStream, inner: PathBuf, limits: Limits, broken: Sender<()>, _guard: Count) {
     let Ok(server) = UnixStream::connect(&inner).await else {
         let _ = broken.try_send(());
         let _ = smol::future::poll_once(client.write(BUSY)).await;
-        return;
+        let _ = client.shutdown(std::net::Shutdown::Write);
+        let rest = async { while client.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {} };
+        let late = async {
+            Timer::after(limits.look).await;
+        };
+        return or(rest, late).await;
     };
     let now = Instant::now();
-    let meter = Meter { began: now, moved: Cell::new(now), asked: Cell::new(None) };
+    let meter = Meter { limits, began: now, moved: Cell::new(now), asked: Cell::new(None) };
     let watch = async {
         while !meter.is_over() {
-            Timer::after(LOOK).await;
+            Timer::after(limits.look).await;
         }
     };
     or(or(upward(client.clone(), server.clone(), &meter), downward(server, client, &meter)), watch).await;
@@ -121,7 +146,7 @@ async fn upward(mut client: TcpStream, mut server: UnixStream, meter: &Meter) {
         meter.moved.set(now);
         let (bytes, since) = meter.asked.get().unwrap_or((0, now));
         meter.asked.set(Some((bytes + n as u64, since)));
-        if bytes + n as u64 > REQUEST_BYTES_MAX || server.write_all(&buffer[..n]).await.is_err() {
+        if bytes + n as u64 > meter.limits.request_bytes || server.write_all(&buffer[..n]).await.is_err() {
             return;
         }
     }

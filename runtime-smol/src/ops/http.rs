@@ -8,12 +8,13 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tiny_http::{Header, Method, Request, Response, Server};
+use uc_core::config::NoteLevel;
 
 /// Threads that answer.
 const THREADS: usize = 2;
@@ -40,6 +41,20 @@ pub(crate) struct Listening {
     /// Where, with the port that was chosen when the configuration says 0.
     pub(crate) address: SocketAddr,
     folder: PathBuf,
+    show_notes: Arc<AtomicBool>,
+}
+
+impl Listening {
+    /// Takes tiny_http's socket away.
+    #[cfg(test)]
+    pub(super) fn break_inner_socket(&self) {
+        std::fs::remove_file(self.folder.join("http")).unwrap();
+    }
+
+    /// Whether workers' notes are shown from now on.
+    pub(crate) fn show_notes(&self, show: bool) {
+        self.show_notes.store(show, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Listening {
@@ -53,15 +68,21 @@ impl Drop for Listening {
 /// # Errors
 /// The address cannot be bound, or the socket of tiny_http cannot be made.
 pub(crate) fn start(settings: &OpsSettings, asks: Sender<OpsRequest>) -> io::Result<Option<Listening>> {
+    start_with(settings, asks, gate::Limits::default())
+}
+
+/// [`start`] with other limits.
+pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, limits: gate::Limits) -> io::Result<Option<Listening>> {
     let Some(listen) = settings.listen else { return Ok(None) };
     let listener = TcpListener::bind(listen)?;
     listener.set_nonblocking(true)?;
-    let listening = Listening { address: listener.local_addr()?, folder: private_folder()? };
+    let show_notes = Arc::new(AtomicBool::new(settings.show_notes));
+    let listening = Listening { address: listener.local_addr()?, folder: private_folder()?, show_notes: Arc::clone(&show_notes) };
     let site = Arc::new(Site {
         socket: listening.folder.join("http"),
         server: Mutex::new(None),
         asks,
-        show_notes: settings.show_notes,
+        show_notes,
         loopback: listen.ip().is_loopback(),
         tally: Mutex::new(None),
     });
@@ -73,11 +94,11 @@ pub(crate) fn start(settings: &OpsSettings, asks: Sender<OpsRequest>) -> io::Res
     }
     let socket = site.socket.clone();
     let connections_max = settings.connections_max;
-    thread::Builder::new().name("ops-gate".into()).spawn(move || gate::run(listener, socket, connections_max, broken))?;
+    thread::Builder::new().name("ops-gate".into()).spawn(move || gate::run(listener, &socket, connections_max, limits, &broken))?;
     thread::Builder::new().name("ops-watchdog".into()).spawn(move || {
         while breaks.recv_blocking().is_ok() {
             if let Err(why) = site.rebuild() {
-                crate::say::warn(&format!("the operations listener cannot be started again: {why}"));
+                crate::say::failing(NoteLevel::Warn, &format!("the operations listener cannot be started again: {why}"));
             }
             thread::sleep(LOOK);
         }
@@ -106,7 +127,7 @@ struct Site {
     socket: PathBuf,
     server: Mutex<Option<Arc<Server>>>,
     asks: Sender<OpsRequest>,
-    show_notes: bool,
+    show_notes: Arc<AtomicBool>,
     /// Bound to this machine only: other names in `Host` are a web page's trick (DNS rebinding).
     loopback: bool,
     tally: Mutex<Option<(Instant, Tally)>>,
@@ -230,12 +251,15 @@ impl Site {
             }
         }
         let (rows, next) = self.rows(from, limit, &filter)?;
-        Ok(Answer::text(JSON, json::workers(&rows, next, self.overview()?.workers, self.show_notes)))
+        Ok(Answer::text(JSON, json::workers(&rows, next, self.overview()?.workers, self.show_notes.load(Ordering::Relaxed))))
     }
 
     fn worker(&self, employee_id: &str) -> Result<Answer, Silent> {
         let (rows, _) = self.rows(0, 1, &Filter::Employee(employee_id.into()))?;
-        Ok(rows.first().map_or_else(|| Answer::error(404, "there is no such worker"), |row| Answer::text(JSON, json::worker(row, self.show_notes))))
+        Ok(rows.first().map_or_else(
+            || Answer::error(404, "there is no such worker"),
+            |row| Answer::text(JSON, json::worker(row, self.show_notes.load(Ordering::Relaxed))),
+        ))
     }
 
     /// Puts a page together from pieces.

@@ -45,6 +45,10 @@ fn rows_of(reply: OpsReply) -> (Vec<WorkerRow>, Option<u32>) {
 
 /// A listener with a driver's stand-in that answers from a connector of its own.
 fn listening(workers: u32, connections_max: usize) -> Listening {
+    limited(workers, connections_max, gate::Limits::default())
+}
+
+fn limited(workers: u32, connections_max: usize, limits: gate::Limits) -> Listening {
     let (asks, asked) = channel::bounded::<OpsRequest>(16);
     std::thread::spawn(move || {
         let connector = connector(workers);
@@ -54,7 +58,7 @@ fn listening(workers: u32, connections_max: usize) -> Listening {
         }
     });
     let settings = OpsSettings { listen: Some("127.0.0.1:0".parse().unwrap()), connections_max, show_notes: false };
-    start(&settings, asks).unwrap().unwrap()
+    http::start_with(&settings, asks, limits).unwrap().unwrap()
 }
 
 fn connect(at: &Listening) -> TcpStream {
@@ -71,6 +75,15 @@ fn get(at: &Listening, path: &str, header: &str) -> (String, String) {
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{path}: {text}"));
     (head.to_owned(), body.to_owned())
+}
+
+/// Whether `/health` is answered well; a listener in trouble answers otherwise or hangs up.
+fn is_healthy(at: &Listening) -> bool {
+    let mut stream = connect(at);
+    let mut first = [0; 12];
+    write!(stream, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").is_ok()
+        && stream.read_exact(&mut first).is_ok()
+        && &first == b"HTTP/1.1 200"
 }
 
 fn json(at: &Listening, path: &str) -> Value {
@@ -161,6 +174,61 @@ fn an_endless_header_is_cut_off() {
     assert!(sent < 4_000_000, "{sent} bytes were taken");
     assert_ne!(stream.read(&mut [0; 16]).unwrap_or(0), 16);
     assert!(get(&at, "/health", "").0.contains(" 200 "));
+}
+
+/// A request that never gets ready is cut off by its time, however often a byte comes; the others are served meanwhile and after.
+#[test]
+fn a_slow_client_is_cut_off() {
+    let times = gate::Limits { request_time: Duration::from_millis(150), look: Duration::from_millis(20), ..gate::Limits::default() };
+    let at = limited(1, 2, times);
+    let mut slow = connect(&at);
+    let mut reader = slow.try_clone().unwrap();
+    write!(slow, "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").unwrap();
+    assert!(get(&at, "/health", "").0.contains(" 200 "));
+    // One byte after the other until the connection is closed: reads end with its end or reset, writes then fail.
+    reader.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let began = std::time::Instant::now();
+    let closed = loop {
+        let ended = match reader.read(&mut [0; 64]) {
+            Ok(n) => n == 0,
+            Err(why) => !matches!(why.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+        };
+        if ended || slow.write_all(b"a").is_err() {
+            break began.elapsed();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "a slow client is never cut off");
+    };
+    assert!(closed >= Duration::from_millis(100), "cut off after {closed:?}");
+    assert!(get(&at, "/health", "").0.contains(" 200 "));
+}
+
+/// A client that does not read its answer is cut off when nothing moves any more.
+#[test]
+fn a_client_that_does_not_read_is_cut_off() {
+    let times = gate::Limits { idle_time: Duration::from_millis(150), look: Duration::from_millis(20), ..gate::Limits::default() };
+    let at = limited(4500, 1, times);
+    let mut deaf = connect(&at);
+    // Answers of many megabytes, more than socket buffers hold, none of them read.
+    for _ in 0..100 {
+        write!(deaf, "GET /api/v1/workers?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    }
+    let began = std::time::Instant::now();
+    while !is_healthy(&at) {
+        assert!(began.elapsed() < Duration::from_secs(20), "its place is never free again");
+    }
+}
+
+/// When tiny_http's accept thread is gone nobody listens on its socket: the first who comes gets 503 and the server is built again.
+#[test]
+fn a_dead_server_is_built_again() {
+    let at = listening(1, 4);
+    assert!(get(&at, "/health", "").0.contains(" 200 "));
+    at.break_inner_socket();
+    assert!(get(&at, "/health", "").0.contains(" 503 "));
+    let began = std::time::Instant::now();
+    while !is_healthy(&at) {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is never built again");
+    }
 }
 
 #[test]

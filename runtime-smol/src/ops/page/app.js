@@ -6,6 +6,7 @@ const PAGE = 100;
 let limit = PAGE;
 let query = "";
 let timer = 0;
+let heard = 0;
 const seen = new Map();
 
 const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
@@ -31,13 +32,25 @@ function bytes(n) {
   return Math.round(n / 1000000) + " MB";
 }
 
+// Leaves at most so many rows; a table without any says so.
+function clear(body, rows, columns, words) {
+  if (body.rows.length && body.rows[0].className === "empty" && rows) body.deleteRow(0);
+  while (body.rows.length > Math.max(rows, 1)) body.deleteRow(-1);
+  if (rows || (body.rows.length && body.rows[0].className === "empty" && body.rows[0].textContent === words)) return;
+  body.replaceChildren();
+  const row = body.insertRow();
+  row.className = "empty";
+  row.insertCell().colSpan = columns;
+  text(row.cells[0], words);
+}
+
 const tone = { up: "good", impaired: "bad", down: "bad", connecting: "wait", opening: "wait" };
 
 function links(data) {
   const rows = data.uc.map((l) => [l.name, l.state, l.server, "", l.workers + (l.waiting ? " (" + l.waiting + " waiting)" : ""), l.outstanding, l.socket])
     .concat(data.cti.map((l) => [l.name, l.state, l.server + " at " + l.address + ", " + l.switch, l.role || "", l.registered, l.outstanding, l.socket]));
   const body = $("links").tBodies[0];
-  while (body.rows.length > rows.length) body.deleteRow(-1);
+  clear(body, rows.length, 8, "No link is configured.");
   rows.forEach(([name, state, server, role, load, outstanding, socket], nth) => {
     const row = body.rows[nth] || body.insertRow();
     while (row.cells.length < 8) row.insertCell();
@@ -102,13 +115,13 @@ function fill(row, worker) {
 
 function workers(page) {
   const body = $("workers").tBodies[0];
-  while (body.rows.length > page.workers.length) body.deleteRow(-1);
+  clear(body, page.workers.length, 6, query ? "No worker matches “" + query + "”." : "No worker is configured.");
   page.workers.forEach((worker, nth) => {
     const row = body.rows[nth] || body.insertRow();
     if (row.dataset.id !== worker.employee_id) { row.dataset.id = worker.employee_id; row.dataset.key = ""; row.classList.remove("changed"); }
     fill(row, worker);
   });
-  text($("shown"), page.workers.length + (page.next === null && !query ? "" : " shown of " + page.total));
+  text($("shown"), page.workers.length + (page.next === null && !query ? " workers" : " of " + page.total + " workers shown"));
   $("more").hidden = page.next === null || limit >= 1000;
 }
 
@@ -123,6 +136,9 @@ async function refresh() {
   const asked = query;
   try {
     const [summary, page] = await Promise.all([get("/api/v1/summary"), get("/api/v1/workers?limit=" + limit + "&q=" + encodeURIComponent(asked))]);
+    heard = Date.now();
+    $("lost").hidden = true;
+    document.querySelector("main").classList.remove("stale");
     if (asked === query) {
       text($("ready"), summary.ready ? "Ready" : "Not ready: " + summary.why.join("; "));
       $("ready").className = summary.ready ? "good" : "bad";
@@ -132,8 +148,12 @@ async function refresh() {
       workers(page);
     }
   } catch (error) {
-    text($("ready"), "The connector does not answer (" + error.message + ")");
+    text($("ready"), "No answer");
     $("ready").className = "bad";
+    const since = heard ? " since " + new Date(heard).toLocaleTimeString() + ". Below is what was known then." : ".";
+    text($("lost"), "The connector does not answer" + since + " Trying again every second (" + error.message + ").");
+    $("lost").hidden = false;
+    document.querySelector("main").classList.add("stale");
   }
   clearTimeout(timer);
   timer = setTimeout(refresh, document.hidden ? 10000 : 1000);

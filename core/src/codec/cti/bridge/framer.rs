@@ -46,6 +46,11 @@ impl LineFramer {
         Self { buf: Vec::new(), start: 0, scanned: 0, end: 0, line_max }
     }
 
+    /// Takes another limit, also for a line of which a part is here.
+    pub const fn reconfigure(&mut self, line_max: usize) {
+        self.line_max = line_max;
+    }
+
     /// Room for at least `want` bytes from the connection; say with [`Self::filled`] how many came.
     pub fn spare(&mut self, want: usize) -> &mut [u8] {
         self.make_room(want);

@@ -1,0 +1,62 @@
+//! The configuration of the demo's connector: the invented staff, the emulated servers' addresses.
+use super::servers::Doors;
+use crate::settings::{BridgeAddress, BridgeSettings, LogFormat, LogSettings, OpsSettings, Settings};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use uc_core::Config;
+use uc_core::config::{
+    CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers,
+    Watcher,
+};
+use uc_runtime_sim::peers::people::DemoPerson;
+
+const DOMAIN: &str = "contoso.example";
+/// Users of one watcher identity, as a Front End allows.
+const USERS_PER_WATCHER: u32 = 1000;
+
+/// The connector's settings towards the servers behind `doors`.
+pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors) -> Settings {
+    let core = Config {
+        mode: Mode::Normal,
+        application: "UC_Connector".into(),
+        uc: uc(workers.len(), doors),
+        cti: cti(doors),
+        presence: PresenceConfig::default(),
+        people: workers.iter().map(|worker| worker.to_config(0)).collect(),
+        limits: Limits::default(),
+        note_level: NoteLevel::Warn,
+    };
+    Settings {
+        core: Arc::new(core),
+        uc_tls: None,
+        bridges: doors.bridges().map(|at| BridgeSettings { address: BridgeAddress::Tcp(at.ip().to_string(), at.port()), tls: None, token_ref: None }).collect(),
+        ops: OpsSettings { listen: Some(ops), connections_max: 64, show_notes: false },
+        log: LogSettings { format: LogFormat::Human, show_notes: false, tlib_messages: false },
+        write_queue_bytes_max: 4 << 20,
+    }
+}
+
+fn uc(workers: usize, doors: &Doors) -> UcConfig {
+    let watchers = workers.div_ceil(USERS_PER_WATCHER as usize).max(1);
+    UcConfig {
+        endpoints: doors.front_ends().map(|at| UcEndpoint { host: at.ip().to_string().into(), port: at.port() }).collect(),
+        tls: false,
+        watchers: (1..=watchers).map(|n| Watcher { uri: format!("sip:watcher{n}@{DOMAIN}").into(), epid: format!("{n:010x}").into() }).collect(),
+        // Everything is on this machine: come back at once.
+        timers: UcTimers { backoff_min_ms: 200, address_avoid_ms: 2_000, resubscribe_jitter_ms: 200, ..UcTimers::default() },
+        pace: UcPace { batch_max: 200, users_per_watcher_max: USERS_PER_WATCHER, ..UcPace::open() },
+        ..UcConfig::default()
+    }
+}
+
+fn cti(doors: &Doors) -> CtiConfig {
+    let servers = doors.bridges().zip(["SIPS", "SIPS_B"]);
+    let switch = SwitchConfig {
+        name: "SIP_Switch".into(),
+        servers: servers.map(|(at, name)| TServerConfig { name: name.into(), address: at.to_string().into() }).collect(),
+        redundancy: Redundancy::Hot,
+        session: "demo".into(),
+        linger_s: 30,
+    };
+    CtiConfig { switches: vec![switch], timers: CtiTimers { backoff_min_ms: 200, ..CtiTimers::default() }, pace: CtiPace::open() }
+}
