@@ -1,11 +1,12 @@
 //! Answers to requests (RFC 3261 §8.2.6): what must be repeated is copied byte for byte from the request, in one pass and without allocation but for the output.
 use super::SipFault;
-use super::head::{Header, Headers, Name, trim};
+use super::head::{Header, Headers, Name, is_token, trim};
 use super::unanswerable;
 use super::uri::name_addr;
 use super::values::{self, param};
 use alloc::vec::Vec;
 use core::fmt::Write;
+use memchr::memchr;
 
 /// Methods we take, for 405.
 const ALLOW: &[u8] = b"Allow: NOTIFY, BENOTIFY, OPTIONS\r\n";
@@ -23,11 +24,78 @@ pub fn encode_answer(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(),
         return Err(SipFault::NoAnswer { kind });
     }
     let before = out.len();
+    if status == 200 {
+        if print_usual(frame, out).is_some() {
+            return Ok(());
+        }
+        out.truncate(before);
+    }
     let done = print(frame, status, out);
     if done.is_err() {
         out.truncate(before);
     }
     done
+}
+
+/// The 200 to a request as a Front End prints it, whole lines copied: usual spellings, CR LF, no folding, one blank before the value, a To with a tag.
+/// `None` leaves it to [`print`], which gives the same; what was written by then is to be taken back.
+fn print_usual(frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(b"SIP/2.0 200 OK\r\n");
+    let before_vias = out.len();
+    let (mut from, mut to, mut call_id, mut cseq): (&[u8], &[u8], &[u8], &[u8]) = (&[], &[], &[], &[]);
+    let mut rest = &frame[memchr(b'\n', frame)? + 1..];
+    loop {
+        // Lines known whole need no search.
+        if rest.starts_with(b"Event: presence\r\n") {
+            rest = &rest[17..];
+        } else if rest.starts_with(b"Require: eventlist\r\n") {
+            rest = &rest[20..];
+        }
+        let line;
+        (line, rest) = rest.split_at(memchr(b'\n', rest)? + 1);
+        let slot = match line[0] {
+            b'V' if is_plain(line, b"Via: ") => {
+                out.extend_from_slice(line);
+                continue;
+            }
+            b'F' if is_plain(line, b"From: ") => &mut from,
+            b'T' if is_plain(line, b"To: ") => &mut to,
+            b'C' if is_plain(line, b"Call-ID: ") => &mut call_id,
+            b'C' if is_plain(line, b"CSeq: ") => &mut cseq,
+            b'C' if line.starts_with(b"Content-") => continue,
+            b'\r' if line.len() == 2 => break,
+            b' ' | b'\t' | b'\n' | b'V' | b'v' | b'F' | b'f' | b'T' | b't' | b'C' | b'c' | b'i' | b'I' => return None,
+            _ => continue,
+        };
+        if !slot.is_empty() {
+            return None;
+        }
+        *slot = line;
+    }
+    if out.len() == before_vias || from.is_empty() || call_id.is_empty() || cseq.is_empty() || !has_tag(to) {
+        return None;
+    }
+    out.extend_from_slice(from);
+    out.extend_from_slice(to);
+    out.extend_from_slice(call_id);
+    out.extend_from_slice(cseq);
+    out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+    Some(())
+}
+
+/// Whether the line is printed as it stands: this name, no further blanks around the value, CR LF.
+#[inline(always)]
+fn is_plain<const N: usize>(line: &[u8], name: &[u8; N]) -> bool {
+    let solid = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    matches!(line.split_first_chunk(), Some((found, [first, .., last, b'\r', b'\n'])) if found == name && solid(first) && solid(last))
+}
+
+/// Whether this line is `To: <…` with `;tag=` and a token at its end. Nothing is to be added then: a tag that is not among the parameters would have a bracket
+/// or a quote behind it.
+fn has_tag(line: &[u8]) -> bool {
+    let Some(value) = line.strip_prefix(b"To: <").and_then(|value| value.strip_suffix(b"\r\n")) else { return false };
+    let at = value.iter().rposition(|b| *b == b';').unwrap_or(0);
+    value[at..].strip_prefix(b";tag=").is_some_and(is_token)
 }
 
 fn print(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(), SipFault> {

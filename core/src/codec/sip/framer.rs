@@ -6,12 +6,16 @@
 use super::SipFault;
 use super::fault::excerpt;
 use super::head::trim;
+use super::values::number;
 use crate::config::Limits;
 use alloc::vec::Vec;
 use memchr::memchr;
 
 /// Buffer size kept between messages, bytes: a usual read.
 const BUFFER_KEPT: usize = 64 << 10;
+
+/// The line of the usual body, known whole.
+const USUAL_TYPE: &[u8] = b"Content-Type: application/msrtc-event-categories+xml\r\n";
 
 /// Cuts a byte stream into messages. One per connection.
 #[derive(Debug)]
@@ -177,6 +181,11 @@ impl Framer {
     fn advance(&mut self) -> Result<Option<usize>, SipFault> {
         let held = &self.buf[self.start..self.end];
         let at = &mut self.progress;
+        if at.searched == 0
+            && let Some(whole) = Progress::of_usual_head(held, self.start_line_max, self.head_max)
+        {
+            *at = whole;
+        }
         let body = loop {
             if let Some(body) = at.body {
                 break body;
@@ -207,6 +216,40 @@ impl Framer {
 }
 
 impl Progress {
+    /// A whole head of the usual shape in one lean pass: no line is folded, and nothing but `Content-Length: ` and digits, at most once, can be that header.
+    /// `None` says nothing about the head; the pass line by line then does, and finds the faults.
+    fn of_usual_head(held: &[u8], start_line_max: usize, head_max: usize) -> Option<Self> {
+        let headers = memchr(b'\n', held)? + 1;
+        let start_line = held[..headers - 1].strip_suffix(b"\r")?;
+        if start_line.len() > start_line_max || !(start_line.ends_with(b" SIP/2.0") || start_line.starts_with(b"SIP/2.0 ")) {
+            return None;
+        }
+        let (mut rest, mut length) = (&held[headers..], None);
+        loop {
+            let mut len = 0;
+            match rest {
+                [b'\r', b'\n', ..] => break,
+                [b'\r' | b'\n' | b' ' | b'\t' | b'l' | b'L', ..] => return None,
+                [b'c' | b'C', ..] if rest.starts_with(USUAL_TYPE) => len = USUAL_TYPE.len(),
+                [b'c' | b'C', _, _, _, _, _, _, b'-', ..] => {
+                    let digits = rest.strip_prefix(b"Content-Length: ").filter(|_| length.is_none())?;
+                    let digits = &digits[..digits.iter().take(10).position(|b| *b == b'\r')?];
+                    length = Some(u64::from(number(digits)?));
+                    len = digits.len() + 18;
+                    (rest.get(len - 1) == Some(&b'\n')).then_some(())?;
+                }
+                _ => {}
+            }
+            if len == 0 {
+                len = memchr(b'\n', rest)? + 1;
+            }
+            rest = &rest[len..];
+        }
+        let next = held.len() - rest.len() + 2;
+        let whole = Self { line: next, searched: next, headers, open_length: None, length, body: Some(next) };
+        (next - headers <= head_max).then_some(whole)
+    }
+
     /// Checks the limits when the message is known to reach up to `upto`. Says the same whether the bytes come at once or one by one.
     fn check_size(&self, upto: usize, start_line_max: usize, head_max: usize) -> Result<(), SipFault> {
         if self.headers == 0 {

@@ -10,6 +10,9 @@ use crate::config::Limits;
 use crate::uc_event::{Body, Notify};
 use memchr::memchr;
 
+const USUAL_TYPE: &str = "application/msrtc-event-categories+xml";
+const USUAL_TYPE_LINE: &[u8] = b"Content-Type: application/msrtc-event-categories+xml\r\n";
+
 /// Headers as found, empty when not there.
 #[derive(Default)]
 struct Found<'a> {
@@ -37,7 +40,8 @@ pub(super) fn notify<'a>(frame: &'a [u8], limits: &Limits) -> Option<Notify<'a>>
     if !super::uri::is_valid(uri) {
         return None;
     }
-    let (found, lines, body_at) = scan(frame, end + 1)?;
+    let mut found = Found::default();
+    let (lines, body_at) = scan(&mut found, frame, end + 1)?;
     let head = &frame[..body_at];
     let small = limits.sip_header_bytes_max.min(limits.sip_head_bytes_max) as usize;
     if head.len() > small || lines - 2 > limits.sip_headers_max as usize || unusual_bytes(head) != 2 * lines {
@@ -46,21 +50,38 @@ pub(super) fn notify<'a>(frame: &'a [u8], limits: &Limits) -> Option<Notify<'a>>
     finish(&found, best_effort, &frame[body_at..], limits)
 }
 
-/// Takes the headers line by line from `at` on. What was found, the number of lines with the first and the empty one, and where the body begins.
-fn scan(frame: &[u8], mut at: usize) -> Option<(Found<'_>, usize, usize)> {
-    let mut found = Found::default();
+/// Takes the headers line by line from `at` on. The number of lines with the first and the empty one, and where the body begins.
+fn scan<'a>(found: &mut Found<'a>, frame: &'a [u8], mut at: usize) -> Option<(usize, usize)> {
     let mut lines = 1;
     loop {
         let rest = frame.get(at..)?;
-        let end = memchr(b'\n', rest)?;
-        let line = rest[..end].strip_suffix(b"\r")?;
-        at += end + 1;
         lines += 1;
-        if line.is_empty() {
-            return Some((found, lines, at));
+        if let Some(len) = known(found, rest) {
+            at += len;
+            continue;
         }
-        take(&mut found, line)?;
+        let end = memchr(b'\n', rest)?;
+        at += end + 1;
+        let line = rest[..end].strip_suffix(b"\r")?;
+        if line.is_empty() {
+            return Some((lines, at));
+        }
+        take(found, line)?;
     }
+}
+
+/// Takes a line that is known whole, so that neither its end nor its value need a search; its length.
+#[inline]
+fn known<'a>(found: &mut Found<'a>, rest: &'a [u8]) -> Option<usize> {
+    let (line, slot, value): (&[u8], _, &[u8]) = match rest.first()? {
+        b'R' => return rest.starts_with(b"Require: eventlist\r\n").then_some(20),
+        b'S' => return rest.starts_with(b"Supported: ms-dialog-route-set-update\r\n").then_some(39),
+        b'E' if rest.starts_with(b"Event: presence\r\n") => (b"Event: presence\r\n", &mut found.event, b"presence"),
+        b'C' if rest.starts_with(USUAL_TYPE_LINE) => (USUAL_TYPE_LINE, &mut found.content_type, USUAL_TYPE.as_bytes()),
+        _ => return None,
+    };
+    slot.is_empty().then(|| *slot = value)?;
+    Some(line.len())
 }
 
 /// Takes one line; `None` when it is not as usual.
@@ -126,7 +147,10 @@ fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Lim
         return None;
     }
     let state = if found.state.is_empty() { State::ABSENT } else { values::subscription_state(found.state).ok()? };
-    let content_type = core::str::from_utf8(found.content_type).ok()?;
+    let content_type = match found.content_type {
+        usual if usual == USUAL_TYPE.as_bytes() => USUAL_TYPE,
+        other => core::str::from_utf8(other).ok()?,
+    };
     Some(Notify {
         best_effort,
         call_id: values::call_id(found.call_id).ok()?,

@@ -103,7 +103,7 @@ const fn foreign_in(bytes: [u8; 8]) -> u64 {
 
 /// What follows the `@`, or all without one; empty when the user before the `@` is.
 fn host_on(rest: &[u8]) -> &[u8] {
-    match rest.iter().position(|b| *b == b'@') {
+    match memchr(b'@', rest) {
         Some(0) => &[],
         Some(at) => &rest[at + 1..],
         None => rest,

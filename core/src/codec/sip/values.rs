@@ -126,8 +126,7 @@ pub(super) fn number(value: &[u8]) -> Option<u32> {
 /// When the address cannot be read or the tag is no token.
 pub(super) fn tag(name: Name, value: &[u8]) -> Result<&str, SipFault> {
     let addr = name_addr(value).ok_or_else(|| bad(name, value))?;
-    // The usual case: the tag and nothing else.
-    if let Some(tag) = addr.params.strip_prefix(b";tag=").filter(|tag| is_token(tag)) {
+    if let Some(tag) = usual_tag(addr.params) {
         return text(name, tag);
     }
     match param(addr.params, b"tag").map_err(|()| bad(name, value))? {
@@ -135,6 +134,15 @@ pub(super) fn tag(name: Name, value: &[u8]) -> Result<&str, SipFault> {
         Some(tag) if is_token(tag) => text(name, tag),
         Some(_) => Err(bad(name, value)),
     }
+}
+
+/// The tag when the parameters are `;tag=…` or `;epid=…;tag=…` and nothing else, written plainly: the usual case.
+pub(super) fn usual_tag(params: &[u8]) -> Option<&[u8]> {
+    let params = match params.strip_prefix(b";epid=") {
+        Some(rest) => &rest[rest.iter().position(|b| !is_token_byte(*b))?..],
+        None => params,
+    };
+    params.strip_prefix(b";tag=").filter(|tag| is_token(tag))
 }
 
 /// Number and method of CSeq (RFC 3261 §8.1.1.5: below 2^31).
@@ -165,6 +173,9 @@ pub(super) fn call_id(value: &[u8]) -> Result<&str, SipFault> {
 /// # Errors
 /// When it is no token.
 pub(super) fn event(value: &[u8]) -> Result<&str, SipFault> {
+    if value == b"presence" {
+        return Ok("presence");
+    }
     let (package, _) = split_params(value);
     if is_token(package) { text(Name::Event, package) } else { Err(bad(Name::Event, value)) }
 }
@@ -187,6 +198,9 @@ impl State {
 /// # Errors
 /// When the state is no token or something is no parameter.
 pub(super) fn subscription_state(value: &[u8]) -> Result<State, SipFault> {
+    if let Some(expires_s) = value.strip_prefix(b"active;expires=").and_then(number) {
+        return Ok(State { state: SubState::Active, expires_s: Some(expires_s), ..State::ABSENT });
+    }
     let fault = || bad(Name::SubscriptionState, value);
     let (word, params) = split_params(value);
     let state = match word {

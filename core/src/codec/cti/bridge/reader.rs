@@ -81,10 +81,14 @@ impl Reader {
     /// Every fault is fatal for the connection: close it.
     pub fn decode<'a>(&mut self, line: &'a [u8]) -> Result<Line<'a>, CtiFault> {
         let mut scanner = Scanner::new(line, self.depth_max)?;
+        if let Some(event) = self.usual_event(scanner) {
+            self.seq += 1;
+            return Ok(Line::Event(event));
+        }
         scanner.expect(b'{', "an object")?;
         let mut fields = Fields::default();
         let mut event = None;
-        let mut first = !fields.take_usual(&mut scanner)?;
+        let mut first = true;
         while let Some(key) = scanner.key(first)? {
             first = false;
             // The usual order names `dir` before `attrs`, which can then be read on the way.
@@ -109,6 +113,22 @@ impl Reader {
         Ok(line)
     }
 
+    /// The event when it is the next line, its fields in the usual order and without blanks. Whatever is otherwise, or wrong, is `None` and left to the general
+    /// way.
+    fn usual_event<'a>(&self, mut scanner: Scanner<'a>) -> Option<TEvent<'a>> {
+        scanner.literal("{\"v\":1,\"seq\":").then_some(())?;
+        (scanner.number().ok()?? == i64::try_from(self.seq).ok()?).then_some(())?;
+        scanner.literal(",\"dir\":\"evt\",\"id\":").then_some(())?;
+        let id = u32::try_from(scanner.number().ok()??).ok()?;
+        scanner.literal(",\"name\":\"").then_some(())?;
+        let name = scanner.string_rest().ok()?.text;
+        scanner.literal(",\"attrs\":").then_some(())?;
+        let event = digest(&mut scanner, &self.status_key, &self.note_key).ok()?;
+        scanner.literal("}").then_some(())?;
+        scanner.end().ok()?;
+        Some(TEvent { id, name, ..event })
+    }
+
     fn event<'a>(&self, fields: &Fields<'a>, event: Option<TEvent<'a>>) -> Result<TEvent<'a>, CtiFault> {
         let mut event = match (event, fields.attrs) {
             (Some(event), _) => event,
@@ -122,23 +142,6 @@ impl Reader {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes the first fields of an event as writers print them, as far as they do; the general way takes the rest. Returns whether there was any.
-    fn take_usual(&mut self, scanner: &mut Scanner<'a>) -> Result<bool, CtiFault> {
-        if !scanner.literal("\"v\":1,\"seq\":") {
-            return Ok(false);
-        }
-        self.v = Some(Scalar::Int(1));
-        self.seq = Some(scanner.scalar()?);
-        if scanner.literal(",\"dir\":\"evt\",\"id\":") {
-            self.dir = Some(Scalar::Str(Raw { text: "evt", escaped: false }));
-            self.id = Some(scanner.scalar()?);
-            if scanner.literal(",\"name\":") {
-                self.name = Some(scanner.scalar()?);
-            }
-        }
-        Ok(true)
-    }
-
     fn take(&mut self, key: Raw<'a>, scanner: &mut Scanner<'a>) -> Result<(), CtiFault> {
         let field = match key.text {
             "v" => &mut self.v,

@@ -128,6 +128,8 @@ impl Writer {
 
     fn request(&mut self, ref_id: u32, req: CtiReq, texts: &Texts<'_>, out: &mut Vec<u8>) {
         let id = number(req);
+        // Most lines fit: one look at the room instead of one for each piece that does not.
+        out.reserve(512);
         self.begin(out);
         out.extend_from_slice(b"req\",\"id\":");
         push_number(u64::from(id), out);

@@ -1,4 +1,5 @@
 //! Prints numbers and strings into a byte buffer that keeps its capacity.
+use super::scan::plain_len;
 use alloc::vec::Vec;
 
 /// Prints an unsigned number.
@@ -27,17 +28,14 @@ pub(in crate::codec::cti) fn push_int(value: i64, out: &mut Vec<u8>) {
 /// Prints a string with its quotes; only the quote, the backslash and control characters are escaped.
 pub(in crate::codec::cti) fn push_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..at]);
-        start = at + 1;
-        push_escape(byte, out);
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_len(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else { break };
+        push_escape(*byte, out);
+        rest = after;
     }
-    out.extend_from_slice(&bytes[start..]);
     out.push(b'"');
 }
 

@@ -32,18 +32,35 @@ pub(in crate::codec::cti) enum Scalar<'a> {
     Other,
 }
 
-/// Bytes that may stand in a string as they are: all but the quote, the backslash and control characters.
-const PLAIN: [bool; 256] = {
-    let mut table = [true; 256];
-    let mut at = 0;
-    while at < 0x20 {
-        table[at] = false;
-        at += 1;
+/// Whether a byte may stand in a string as it is: all but the quote, the backslash and control characters.
+const fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
+}
+
+/// How many bytes from the start may stand in a string as they are; eight at a time.
+#[inline]
+pub(in crate::codec::cti) fn plain_len(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let special = special_in(*word);
+        if special != 0 {
+            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
+        }
+        rest = after;
     }
-    table[b'"' as usize] = false;
-    table[b'\\' as usize] = false;
-    table
-};
+    bytes.len() - rest.len() + rest.iter().take_while(|byte| is_plain(**byte)).count()
+}
+
+/// Not zero when one of eight bytes may not stand as it is; the lowest bit set is the highest one of the first such byte. A byte is below `n` when subtracting
+/// `n` borrows, which shows in its highest bit.
+const fn special_in(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const fn below(word: u64, n: u64) -> u64 {
+        word.wrapping_sub(ONES * n) & !word
+    }
+    let word = u64::from_le_bytes(bytes);
+    (below(word, 0x20) | below(word ^ (ONES * b'"' as u64), 1) | below(word ^ (ONES * b'\\' as u64), 1)) & (ONES * 0x80)
+}
 
 impl<'a> Scanner<'a> {
     /// A scanner at the start of `line`.
@@ -125,7 +142,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.at += bytes[self.at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+            self.at += plain_len(&bytes[self.at..]);
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -303,5 +320,29 @@ fn resolve(text: &str) -> (char, usize) {
         Some(b'r') => ('\r', 2),
         Some(b't') => ('\t', 2),
         other => (other.copied().map_or(char::REPLACEMENT_CHARACTER, char::from), 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn plain_bytes_are_counted_up_to_the_first_that_is_not() {
+        for len in 0..20 {
+            assert_eq!(plain_len(&vec![b'a'; len]), len);
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut bytes = vec![0x80; len];
+                    bytes[at] = byte;
+                    let want = if is_plain(byte) { len } else { at };
+                    assert_eq!(plain_len(&bytes), want, "{byte:#x} at {at} of {len}");
+                    // What follows must not show, and neighbours must not borrow.
+                    bytes[at..].fill(byte);
+                    assert_eq!(plain_len(&bytes), want, "{byte:#x} from {at} of {len}");
+                }
+            }
+        }
     }
 }
