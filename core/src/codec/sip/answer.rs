@@ -1,6 +1,7 @@
 //! Answers to requests (RFC 3261 §8.2.6): what must be repeated is copied byte for byte from the request, in one pass and without allocation but for the output.
 use super::SipFault;
-use super::head::{Header, Headers, Name, is_token, trim};
+use super::head::{Header, Headers, Name, is_token_byte, trim};
+use super::lines::line_len;
 use super::unanswerable;
 use super::uri::name_addr;
 use super::values::{self, param};
@@ -45,14 +46,8 @@ fn print_usual(frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (mut from, mut to, mut call_id, mut cseq): (&[u8], &[u8], &[u8], &[u8]) = (&[], &[], &[], &[]);
     let mut rest = &frame[memchr(b'\n', frame)? + 1..];
     loop {
-        // Lines known whole need no search.
-        if rest.starts_with(b"Event: presence\r\n") {
-            rest = &rest[17..];
-        } else if rest.starts_with(b"Require: eventlist\r\n") {
-            rest = &rest[20..];
-        }
         let line;
-        (line, rest) = rest.split_at(memchr(b'\n', rest)? + 1);
+        (line, rest) = rest.split_at(line_len(rest)?);
         let slot = match line[0] {
             b'V' if is_plain(line, b"Via: ") => {
                 out.extend_from_slice(line);
@@ -94,8 +89,8 @@ fn is_plain<const N: usize>(line: &[u8], name: &[u8; N]) -> bool {
 /// or a quote behind it.
 fn has_tag(line: &[u8]) -> bool {
     let Some(value) = line.strip_prefix(b"To: <").and_then(|value| value.strip_suffix(b"\r\n")) else { return false };
-    let at = value.iter().rposition(|b| *b == b';').unwrap_or(0);
-    value[at..].strip_prefix(b";tag=").is_some_and(is_token)
+    let before = value.iter().rposition(|b| !is_token_byte(*b)).map_or(0, |at| at + 1);
+    before < value.len() && value[..before].ends_with(b";tag=")
 }
 
 fn print(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(), SipFault> {
@@ -255,6 +250,36 @@ mod tests {
         let request = include_str!("../../../../corpus/sip/001-notify-seed.sip");
         let want = include_str!("../../../../corpus/sip/002-notify-seed-200.sip");
         assert_eq!(answer(request, 200).as_deref(), Ok(want));
+    }
+
+    #[test]
+    fn whole_lines_are_copied_only_where_the_general_way_gives_the_same() {
+        let request = include_str!("../../../../corpus/sip/001-notify-seed.sip");
+        let head = request.find("\r\n\r\n").expect("head") + 4;
+        let same = |request: &[u8]| {
+            let (mut usual, mut general) = (Vec::new(), Vec::new());
+            if print_usual(request, &mut usual).is_some() {
+                assert_eq!(print(request, 200, &mut general), Ok(()), "{}", request.escape_ascii());
+                assert_eq!(usual, general, "{}", request.escape_ascii());
+            }
+            general.len()
+        };
+        assert!(same(request.as_bytes()) > 0, "the seed is usual");
+        for at in 0..head {
+            same(&request.as_bytes()[..at]);
+            for byte in *b" \r\n\t;:\"<>=,vtfciVTFCIx\0\xff" {
+                let mut bytes = request.as_bytes().to_vec();
+                bytes[at] = byte;
+                same(&bytes);
+                bytes.insert(at, byte);
+                same(&bytes);
+                bytes.drain(at..at + 2);
+                same(&bytes);
+            }
+        }
+        for to in ["<sip:a;tag=1>", "<sip:a>;x=\";tag=1\"", "<sip:a>;x=\"q;tag=1", "<sip:a;tag=1", "<sip:a>", "<sip:a>;tag=", "<sip:a>;tag=1;x=2", "<>;tag=1"] {
+            same(request.replace("<sip:lync-user0@lyncdco13.lab>;epid=56b4641a00000000;tag=f30acb63", to).as_bytes());
+        }
     }
 
     #[test]

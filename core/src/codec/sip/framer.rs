@@ -6,6 +6,7 @@
 use super::SipFault;
 use super::fault::excerpt;
 use super::head::trim;
+use super::lines::{USUAL_TYPE_LINE, line_len};
 use super::values::number;
 use crate::config::Limits;
 use alloc::vec::Vec;
@@ -13,9 +14,6 @@ use memchr::memchr;
 
 /// Buffer size kept between messages, bytes: a usual read.
 const BUFFER_KEPT: usize = 64 << 10;
-
-/// The line of the usual body, known whole.
-const USUAL_TYPE: &[u8] = b"Content-Type: application/msrtc-event-categories+xml\r\n";
 
 /// Cuts a byte stream into messages. One per connection.
 #[derive(Debug)]
@@ -84,13 +82,6 @@ impl Framer {
             head_max: limits.sip_head_bytes_max as usize,
             body_max: limits.sip_body_bytes_max,
         }
-    }
-
-    /// Takes other limits. They hold from the next call on, also for a message of which a part is here.
-    pub fn reconfigure(&mut self, limits: &Limits) {
-        self.start_line_max = limits.sip_start_line_bytes_max as usize;
-        self.head_max = limits.sip_head_bytes_max as usize;
-        self.body_max = limits.sip_body_bytes_max;
     }
 
     /// Room for at least `min` further bytes; say with [`Framer::filled`] how many were written.
@@ -226,23 +217,19 @@ impl Progress {
         }
         let (mut rest, mut length) = (&held[headers..], None);
         loop {
-            let mut len = 0;
-            match rest {
-                [b'\r', b'\n', ..] => break,
-                [b'\r' | b'\n' | b' ' | b'\t' | b'l' | b'L', ..] => return None,
-                [b'c' | b'C', ..] if rest.starts_with(USUAL_TYPE) => len = USUAL_TYPE.len(),
-                [b'c' | b'C', _, _, _, _, _, _, b'-', ..] => {
-                    let digits = rest.strip_prefix(b"Content-Length: ").filter(|_| length.is_none())?;
-                    let digits = &digits[..digits.iter().take(10).position(|b| *b == b'\r')?];
-                    length = Some(u64::from(number(digits)?));
-                    len = digits.len() + 18;
-                    (rest.get(len - 1) == Some(&b'\n')).then_some(())?;
+            let len = match *rest.first()? {
+                b'\r' if rest.get(1) == Some(&b'\n') => break,
+                b'\r' | b'\n' | b' ' | b'\t' | b'l' | b'L' => return None,
+                b'c' | b'C' => {
+                    let (len, value) = content_line(rest)?;
+                    if value.is_some() && length.is_some() {
+                        return None;
+                    }
+                    length = value.or(length);
+                    len
                 }
-                _ => {}
-            }
-            if len == 0 {
-                len = memchr(b'\n', rest)? + 1;
-            }
+                _ => line_len(rest)?,
+            };
             rest = &rest[len..];
         }
         let next = held.len() - rest.len() + 2;
@@ -297,6 +284,20 @@ impl Progress {
             }
         }
     }
+}
+
+/// Length of a line that begins with `C`, and its value if it is a plain `Content-Length`. `None` for what may be that header in another form.
+#[inline]
+fn content_line(rest: &[u8]) -> Option<(usize, Option<u64>)> {
+    if rest.starts_with(USUAL_TYPE_LINE) {
+        return Some((USUAL_TYPE_LINE.len(), None));
+    }
+    let len = line_len(rest)?;
+    if rest.get(7) != Some(&b'-') {
+        return Some((len, None));
+    }
+    let digits = rest[..len].strip_prefix(b"Content-Length: ")?.strip_suffix(b"\r\n")?;
+    Some((len, Some(number(digits).filter(|_| digits.len() < 10)?.into())))
 }
 
 fn is_content_length(name: &[u8]) -> bool {

@@ -4,14 +4,12 @@
 //! [`super::message`], which also finds the words for what is wrong. What comes out is the same by construction, since both read values with the same functions,
 //! and by a differential test ([`super::fuzz`]).
 use super::head::{Name, is_token, trim};
+use super::lines::{REQUIRE_LINE, SUPPORTED_LINE, USUAL_EVENT_LINE, USUAL_TYPE, USUAL_TYPE_LINE};
 use super::values::{self, State};
 use crate::codec::xml::decode_body;
 use crate::config::Limits;
 use crate::uc_event::{Body, Notify};
 use memchr::memchr;
-
-const USUAL_TYPE: &str = "application/msrtc-event-categories+xml";
-const USUAL_TYPE_LINE: &[u8] = b"Content-Type: application/msrtc-event-categories+xml\r\n";
 
 /// Headers as found, empty when not there.
 #[derive(Default)]
@@ -24,6 +22,8 @@ struct Found<'a> {
     event: &'a [u8],
     state: &'a [u8],
     content_type: &'a [u8],
+    /// The content type is [`USUAL_TYPE`].
+    usual_type: bool,
     content_length: &'a [u8],
 }
 
@@ -74,13 +74,17 @@ fn scan<'a>(found: &mut Found<'a>, frame: &'a [u8], mut at: usize) -> Option<(us
 #[inline]
 fn known<'a>(found: &mut Found<'a>, rest: &'a [u8]) -> Option<usize> {
     let (line, slot, value): (&[u8], _, &[u8]) = match rest.first()? {
-        b'R' => return rest.starts_with(b"Require: eventlist\r\n").then_some(20),
-        b'S' => return rest.starts_with(b"Supported: ms-dialog-route-set-update\r\n").then_some(39),
-        b'E' if rest.starts_with(b"Event: presence\r\n") => (b"Event: presence\r\n", &mut found.event, b"presence"),
+        b'R' => return rest.starts_with(REQUIRE_LINE).then_some(REQUIRE_LINE.len()),
+        b'S' => return rest.starts_with(SUPPORTED_LINE).then_some(SUPPORTED_LINE.len()),
+        b'E' if rest.starts_with(USUAL_EVENT_LINE) => (USUAL_EVENT_LINE, &mut found.event, b"presence"),
         b'C' if rest.starts_with(USUAL_TYPE_LINE) => (USUAL_TYPE_LINE, &mut found.content_type, USUAL_TYPE.as_bytes()),
         _ => return None,
     };
-    slot.is_empty().then(|| *slot = value)?;
+    if !slot.is_empty() {
+        return None;
+    }
+    *slot = value;
+    found.usual_type |= line.len() == USUAL_TYPE_LINE.len();
     Some(line.len())
 }
 
@@ -147,10 +151,7 @@ fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Lim
         return None;
     }
     let state = if found.state.is_empty() { State::ABSENT } else { values::subscription_state(found.state).ok()? };
-    let content_type = match found.content_type {
-        usual if usual == USUAL_TYPE.as_bytes() => USUAL_TYPE,
-        other => core::str::from_utf8(other).ok()?,
-    };
+    let content_type = if found.usual_type { USUAL_TYPE } else { core::str::from_utf8(found.content_type).ok()? };
     Some(Notify {
         best_effort,
         call_id: values::call_id(found.call_id).ok()?,

@@ -9,6 +9,7 @@ mod framer;
 mod fuzz;
 mod head;
 mod hot;
+mod lines;
 mod message;
 mod request;
 mod uri;

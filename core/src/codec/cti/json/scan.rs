@@ -32,12 +32,7 @@ pub(in crate::codec::cti) enum Scalar<'a> {
     Other,
 }
 
-/// Whether a byte may stand in a string as it is: all but the quote, the backslash and control characters.
-const fn is_plain(byte: u8) -> bool {
-    byte >= 0x20 && byte != b'"' && byte != b'\\'
-}
-
-/// How many bytes from the start may stand in a string as they are; eight at a time.
+/// How many bytes from the start may stand in a string as they are (all but the quote, the backslash and control characters); eight at a time.
 #[inline]
 pub(in crate::codec::cti) fn plain_len(bytes: &[u8]) -> usize {
     let mut rest = bytes;
@@ -48,7 +43,18 @@ pub(in crate::codec::cti) fn plain_len(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
-    bytes.len() - rest.len() + rest.iter().take_while(|byte| is_plain(**byte)).count()
+    // The last eight, some of them for the second time; or fewer, filled up.
+    let (last, at) = bytes.last_chunk().map_or_else(|| (padded(rest), 0), |last| (*last, bytes.len() - 8));
+    let special = special_in(last);
+    if special == 0 { bytes.len() } else { at + special.trailing_zeros() as usize / 8 }
+}
+
+/// Fewer than eight bytes and blanks behind them.
+#[inline]
+fn padded(bytes: &[u8]) -> [u8; 8] {
+    let mut word = [b' '; 8];
+    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    word
 }
 
 /// Not zero when one of eight bytes may not stand as it is; the lowest bit set is the highest one of the first such byte. A byte is below `n` when subtracting
@@ -327,6 +333,10 @@ fn resolve(text: &str) -> (char, usize) {
 mod tests {
     use super::*;
     use alloc::vec;
+
+    const fn is_plain(byte: u8) -> bool {
+        byte >= 0x20 && byte != b'"' && byte != b'\\'
+    }
 
     #[test]
     fn plain_bytes_are_counted_up_to_the_first_that_is_not() {
