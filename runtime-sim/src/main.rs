@@ -242,7 +242,7 @@ fn try_seed(seed: u64, args: &Args, events: &AtomicU64) -> Option<(String, Strin
 fn progress(total: u64, done: &AtomicU64, stop: &AtomicBool) {
     let shown = std::io::stderr().is_terminal();
     while done.load(Ordering::Relaxed) < total && !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::park_timeout(Duration::from_millis(100));
         if shown {
             let n = done.load(Ordering::Relaxed);
             let filled = (n * 40 / total.max(1)) as usize;

@@ -1,3 +1,4 @@
+//! The network model: order, delay, pieces, faults.
 use super::*;
 
 const FE: Node = Node(0);

@@ -73,7 +73,7 @@ impl Presence {
     fn on_presence(&mut self, cx: &mut Cx<'_>, user: UserId, update: PresenceUpdate) {
         self.on_regained(cx, user);
         let Some(slot) = self.users.get_mut(user.index()) else { return };
-        let before = (slot.class, slot.note_hash);
+        let before = (slot.class, slot.availability, slot.activity, slot.note_hash);
         match update.state {
             StateChange::Unchanged => {}
             StateChange::Empty => slot.activity = super::Activity::None,
@@ -99,7 +99,8 @@ impl Presence {
             }
         }
         let first_word = !core::mem::replace(&mut slot.heard, true);
-        if before == (slot.class, slot.note_hash) && !first_word {
+        // Any change is the worker's next word, also within one class: what others set before no longer stands. A request follows only if one is needed.
+        if before == (slot.class, slot.availability, slot.activity, slot.note_hash) && !first_word {
             return;
         }
         if before.0 != slot.class || first_word {

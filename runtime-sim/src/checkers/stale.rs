@@ -72,7 +72,8 @@ impl Checker for NoStale {
         let owners = &self.owners;
         self.held.retain(|user, _| directory.has_user(*user) && owners.get(user).is_some_and(|uri| uri == directory.uri(*user)));
         for (user, _) in &self.offered {
-            let Some(view) = scene.core.worker(*user) else { continue };
+            // A document about somebody who is not subscribed (any more, yet) is rightly ignored.
+            let Some(view) = scene.core.worker(*user).filter(|view| view.covered) else { continue };
             // The newest state for this user in the document at hand, and the one it led to.
             let newest = self.offered.iter().filter(|(u, _)| u == user).map(|(_, h)| *h).max_by_key(|h| h.publish_time);
             let taken = self.offered.iter().filter(|(u, h)| u == user && h.availability == view.availability).map(|(_, h)| *h).max_by_key(|h| h.publish_time);

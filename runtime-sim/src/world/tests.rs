@@ -1,3 +1,4 @@
+//! Stories of whole worlds, and planted bugs that the checkers must catch.
 use super::*;
 use crate::run::{Plan, Size};
 use crate::steps::{Fate, Hand, Server, Step};

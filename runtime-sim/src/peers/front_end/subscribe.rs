@@ -83,7 +83,8 @@ impl FrontEnd {
         let uris: Vec<&str> = batch.actions.iter().filter(|a| !a.unsubscribe).flat_map(|a| a.resources.iter().map(String::as_str)).collect();
         self.check_resources(now, watcher_uri, epid, &uris, expires == Some(0))?;
         if !single {
-            self.replace_dialogs(now, watcher_uri, epid, request_uri);
+            let node = self.conns.get(&conn).map_or(0, |c| c.node);
+            self.replace_dialogs(now, node, watcher_uri, epid, request_uri);
         }
         let id = self.next_serial() as u32;
         let dialog = Dialog {
@@ -189,11 +190,12 @@ impl FrontEnd {
         Ok(())
     }
 
-    fn replace_dialogs(&mut self, now: Mono, watcher: &str, epid: &str, to: &str) {
+    /// One subscription dialog per endpoint *per server* (`spec/ms-pres.md` 4.1).
+    fn replace_dialogs(&mut self, now: Mono, node: u16, watcher: &str, epid: &str, to: &str) {
         if self.config.second_dialog == SecondDialog::Allowed {
             return;
         }
-        let same = self.dialogs.iter().filter(|(_, d)| !d.single && d.watcher_uri == watcher && d.epid == epid && d.local_uri == to);
+        let same = self.dialogs.iter().filter(|(_, d)| !d.single && d.node == node && d.watcher_uri == watcher && d.epid == epid && d.local_uri == to);
         let old: Vec<(u32, bool)> = same.map(|(id, d)| (*id, d.conn.is_some())).collect();
         for (id, live) in old {
             if live && self.config.second_dialog == SecondDialog::Forbidden {

@@ -169,13 +169,13 @@ pub(super) fn split_key(text: &str) -> Option<(&str, &str)> {
 
 fn name_line(text: &str) -> Option<Kind<'_>> {
     if let Some(rest) = text.strip_prefix("message: '") {
-        let (name, rest) = rest.split_once("' (")?;
+        let (name, rest) = rest.split_once("' (").filter(|(name, _)| is_name(name))?;
         let id = rest.strip_suffix(") attributes:")?.parse().ok()?;
         return Some(Kind::Name { layout: Layout::P1, name, id: Some(id), head: None });
     }
     if let Some(inner) = text.strip_suffix("')") {
         let start = if text.starts_with('\'') { 0 } else { text.find("Proxy got message '")? + "Proxy got message ".len() };
-        let (name, id) = inner[start + 1..].split_once("' ('")?;
+        let (name, id) = inner[start + 1..].split_once("' ('").filter(|(name, _)| is_name(name))?;
         let head = Heading { time: time(text), direction: Direction::FromServer, endpoint: "", name: None, sent: false };
         return Some(Kind::Name { layout: Layout::P2, name, id: Some(id.parse().ok()?), head: (start > 0).then_some(head) });
     }
@@ -208,7 +208,7 @@ fn header(text: &str) -> Option<Kind<'_>> {
     let named = split.and_then(|(before, endpoint)| {
         let name = before.rsplit(' ').next()?.trim_matches('"');
         let direction = Direction::of_name(name);
-        (direction != Direction::Unknown).then_some(Heading { name: Some(name), sent, ..heading(time, direction, endpoint) })
+        (direction != Direction::Unknown && is_name(name)).then_some(Heading { name: Some(name), sent, ..heading(time, direction, endpoint) })
     });
     Some(Kind::Head(named.unwrap_or_else(|| heading(time, Direction::Unknown, ""))))
 }

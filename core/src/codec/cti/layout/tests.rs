@@ -1,3 +1,4 @@
+//! The three layouts, read and written.
 use super::*;
 use crate::codec::cti::message::{KvList, KvValue, Message, Value};
 use alloc::string::String;

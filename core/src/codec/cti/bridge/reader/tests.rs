@@ -1,3 +1,4 @@
+//! What the reader takes and what it refuses.
 use super::*;
 use crate::cti_event::Role;
 use alloc::format;

@@ -1,3 +1,4 @@
+//! What the writer prints, byte for byte.
 use super::*;
 use crate::action::ShortText;
 use crate::codec::cti::bridge::message_of;
