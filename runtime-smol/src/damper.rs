@@ -26,6 +26,8 @@ const CTI_CLOSED: u8 = 2;
 const UC_CONNECTING: u8 = 3;
 const UC_RETURN: u8 = 4;
 const CTI_RETURN: u8 = 5;
+const UC_TEXT: u8 = 8;
+const CTI_TEXT: u8 = 9;
 const TEXT: u8 = 20;
 
 #[derive(Debug)]
@@ -68,8 +70,8 @@ pub(crate) fn key(note: &Note) -> Option<Key> {
         Note::CtiOpened { link, .. } => Key(CTI_RETURN, link.0.into(), 0),
         Note::UcMalformed { link, fault } => Key(6, link.0.into(), hash(fault)),
         Note::CtiMalformed { link, fault } => Key(7, link.0.into(), hash(fault)),
-        Note::Uc { link, text, level } if *level >= NoteLevel::Warn => Key(8, link.0.into(), hash(text)),
-        Note::Cti { link, text, level } if *level >= NoteLevel::Warn => Key(9, link.0.into(), hash(text)),
+        Note::Uc { link, text, level } if *level >= NoteLevel::Warn => Key(UC_TEXT, link.0.into(), hash(text)),
+        Note::Cti { link, text, level } if *level >= NoteLevel::Warn => Key(CTI_TEXT, link.0.into(), hash(text)),
         Note::UcRefused { watcher, status, .. } => Key(10, watcher.0.into(), (*status).into()),
         Note::ResourceLost { user, reason } => Key(11, user.0, *reason as u64),
         Note::RequestFailed { dn, code, .. } => Key(12, dn.0, i64::from(*code) as u64),
@@ -105,19 +107,19 @@ impl Damper {
 
     /// A link stands again: what was counted meanwhile is told, and its next failure is news.
     fn returned(&mut self, key: Key) -> String {
-        let closed = if key.0 == UC_RETURN { [UC_CLOSED, UC_CONNECTING] } else { [CTI_CLOSED, CTI_CLOSED] };
-        let mut attempts = 0;
+        let failures = if key.0 == UC_RETURN { [UC_CLOSED, UC_TEXT, UC_CONNECTING] } else { [CTI_CLOSED, CTI_TEXT, CTI_CLOSED] };
+        let mut unsaid = 0;
         self.lines.retain(|line, entry| {
-            let is_over = line.1 == key.1 && closed.contains(&line.0);
-            if is_over && line.0 == closed[0] {
-                attempts += entry.unsaid;
+            let is_over = line.1 == key.1 && failures.contains(&line.0);
+            if is_over && line.0 != UC_CONNECTING {
+                unsaid += entry.unsaid;
             }
             !is_over
         });
-        match attempts {
+        match unsaid {
             0 => String::new(),
-            1 => ", after one more failure that was not logged".to_owned(),
-            n => format!(", after {n} more failures that were not logged"),
+            1 => ", after one more failure line that was not logged".to_owned(),
+            n => format!(", after {n} more failure lines that were not logged"),
         }
     }
 
@@ -164,7 +166,7 @@ mod tests {
         assert_eq!(lines.len(), 8, "two hours");
         assert_eq!((lines[0].as_str(), lines[1].as_str()), ("", " (89 more like this since it was last said)"));
         assert_eq!(closed(&mut damper, CloseCause::TimedOut, 7_200_000).as_deref(), Some(""), "another cause is news");
-        assert_eq!(opened(&mut damper, 7_200_000).as_deref(), Some(", after 89 more failures that were not logged"));
+        assert_eq!(opened(&mut damper, 7_200_000).as_deref(), Some(", after 89 more failure lines that were not logged"));
         assert_eq!(closed(&mut damper, CloseCause::Refused, 7_200_010).as_deref(), Some(""), "the next outage is news");
     }
 

@@ -7,8 +7,9 @@
 use crate::journal::hash::ActionHash;
 use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, put_record, uc};
 use crate::say;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -72,7 +73,8 @@ impl Recorder {
         }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let path = dir.join(format!("{PREFIX}{:015}-{}{SUFFIX}", now.as_millis(), std::process::id()));
-        let mut file = File::create_new(&path)?;
+        // Names and presence are nobody else's business.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         file.write_all(MAGIC)?;
         let (blocks, waiting) = sync_channel::<Vec<u8>>(BLOCKS_MAX);
         let name = path.clone();

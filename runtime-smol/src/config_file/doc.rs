@@ -107,8 +107,8 @@ pub(crate) fn example() -> String {
 pub(crate) fn reference() -> String {
     let mut out = String::from(
         "# Configuration\n\n\
-         <!-- Made by `uc-connector check --reference`; edit runtime-smol/src/config_file/options.rs instead. -->\n\n\
-         One TOML file, `uc-connector run --config FILE`; `uc-connector check --example` prints one to start from\n\
+         <!-- Made by `uc-connector reference`; edit runtime-smol/src/config_file/options.rs instead. -->\n\n\
+         One TOML file, `uc-connector run --config FILE`; `uc-connector example` prints one to start from\n\
          ([uc-connector.example.toml](uc-connector.example.toml)), `uc-connector check --config FILE` reports every mistake with its place and what to write instead.\n\
          On SIGHUP the file and the people file are read again: links and workers that stay the same are left alone, and a file with mistakes changes nothing.\n\n\
          Relative paths begin at the folder of the file. Secrets are references, `env:NAME` or `file:/path`, never values. Times are milliseconds unless the name says `_s`.\n\

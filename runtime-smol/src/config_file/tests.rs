@@ -237,7 +237,7 @@ fn documentation_is_up_to_date() {
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             kept == made,
-            "docs/{file} is out of date; run `cargo run -- check --example > docs/uc-connector.example.toml` and `cargo run -- check --reference > docs/configuration.md`"
+            "docs/{file} is out of date; run `cargo run -- example > docs/uc-connector.example.toml` and `cargo run -- reference > docs/configuration.md`"
         );
     }
 }

@@ -55,7 +55,9 @@ fn message(frame: &[u8], limits: &Limits) -> Found {
             body(&response.body, &mut said, &mut facts, &mut faults);
         }
         // The daemon reads no bodies of other requests; here they are looked at all the same.
-        Ok(Decoded::Request(_)) if !head.body.is_empty() => body(&decode_body(&value(Name::ContentType), head.body, limits), &mut said, &mut facts, &mut faults),
+        Ok(Decoded::Request(_)) if !head.body.is_empty() => {
+            body(&decode_body(&value(Name::ContentType), head.body, limits), &mut said, &mut facts, &mut faults)
+        }
         Ok(Decoded::Request(_)) => {}
         Err(fault) => faults.push(fault.to_string()),
     }

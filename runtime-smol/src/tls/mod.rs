@@ -103,7 +103,9 @@ impl TlsMaker {
         match self.load() {
             Ok(loaded) => self.loaded = Some((stamp, loaded)),
             // A half-replaced pair of files must not take a working link down.
-            Err(fault) if self.loaded.is_some() => crate::say::alarm(&format!("{}; the certificates read before stay in use", fault.text)),
+            Err(fault) if self.loaded.is_some() => {
+                crate::say::failing(uc_core::config::NoteLevel::Alarm, &format!("{}; the certificates read before stay in use", fault.text));
+            }
             Err(fault) => return Err(fault),
         }
         Ok(())

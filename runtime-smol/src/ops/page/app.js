@@ -151,7 +151,7 @@ async function refresh() {
     text($("ready"), "No answer");
     $("ready").className = "bad";
     const since = heard ? " since " + new Date(heard).toLocaleTimeString() + ". Below is what was known then." : ".";
-    text($("lost"), "The connector does not answer" + since + " Trying again every second (" + error.message + ").");
+    text($("lost"), (heard ? "The connector has not answered" : "The connector does not answer") + since + " Trying again every second (" + error.message + ").");
     $("lost").hidden = false;
     document.querySelector("main").classList.add("stale");
   }
