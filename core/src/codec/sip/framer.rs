@@ -84,6 +84,13 @@ impl Framer {
         }
     }
 
+    /// Takes other limits. They hold from the next call on, also for a message of which a part is here.
+    pub fn reconfigure(&mut self, limits: &Limits) {
+        self.start_line_max = limits.sip_start_line_bytes_max as usize;
+        self.head_max = limits.sip_head_bytes_max as usize;
+        self.body_max = limits.sip_body_bytes_max;
+    }
+
     /// Room for at least `min` further bytes; say with [`Framer::filled`] how many were written.
     pub fn spare(&mut self, min: usize) -> &mut [u8] {
         let held = self.end - self.start;
