@@ -330,6 +330,21 @@ mod tests {
         text
     }
 
+    #[test]
+    fn other_limits_hold_from_the_next_call_on() {
+        let (wide, narrow) = (Limits::default(), Limits { sip_body_bytes_max: 10, ..Limits::default() });
+        let text = message(100);
+        let mut framer = Framer::new(&narrow);
+        framer.push(&text[..20]);
+        assert_eq!(framer.next(), Step::More);
+        framer.reconfigure(&wide);
+        framer.push(&text[20..]);
+        assert!(matches!(framer.next(), Step::Message(_)));
+        framer.reconfigure(&narrow);
+        framer.push(&text);
+        assert_eq!(framer.next(), Step::Fault(SipFault::BodyTooLong { declared: 100, max: 10 }));
+    }
+
     fn steps(limits: &Limits, chunks: &[&[u8]]) -> Vec<Result<Vec<u8>, SipFault>> {
         let mut framer = Framer::new(limits);
         let mut out = vec![];

@@ -173,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn another_limit_holds_from_the_next_line_on() {
+        let mut framer = LineFramer::new(3);
+        framer.push(b"abc\n");
+        assert_eq!(drain(&mut framer), ["abc"]);
+        framer.reconfigure(5);
+        framer.push(b"abcde\n");
+        assert_eq!(drain(&mut framer), ["abcde"]);
+        framer.reconfigure(2);
+        framer.push(b"abc\n");
+        assert!(matches!(framer.next(), Step::Fault(_)));
+    }
+
+    #[test]
     fn a_large_backlog_moves_few_bytes() {
         let line = b"0123456789012345678901234567890123456789012345678901234567890123456789\n";
         let mut framer = LineFramer::new(1 << 20);
