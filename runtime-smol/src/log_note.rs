@@ -49,9 +49,11 @@ impl Names<'_> {
             Note::Registered { watcher, expires_s } => {
                 ("registered", format!("{} is registered for {expires_s} s", self.watcher(*watcher)), vec![("watcher", self.watcher(*watcher))])
             }
-            Note::Subscribed { watcher, users, expires_s } => {
-                ("subscribed", format!("{} watches {users} workers for {expires_s} s", self.watcher(*watcher)), vec![("watcher", self.watcher(*watcher))])
-            }
+            Note::Subscribed { watcher, users, expires_s } => (
+                "subscribed",
+                format!("{} watches {users} worker{} for {expires_s} s", self.watcher(*watcher), crate::config_file::plural(*users as usize)),
+                vec![("watcher", self.watcher(*watcher))],
+            ),
             Note::UcRefused { watcher, method, status, text } => {
                 let who = self.watcher(*watcher);
                 ("uc_refused", format!("{method} of {who} was refused: {status} {text}"), vec![("watcher", who), ("status", status.to_string())])

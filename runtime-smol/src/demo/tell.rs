@@ -1,5 +1,6 @@
 //! What the demo prints: one line for each change, failures in words, the summary. Colours only on a terminal, and not where `NO_COLOR` is set.
 use super::servers::Story;
+use crate::config_file::plural;
 use crate::say_out;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -101,7 +102,7 @@ fn hms(at: u64) -> String {
 /// The last lines.
 pub(super) fn summary(story: &Story, seed: u64) -> String {
     let Story { changes, latencies_ms, disturbed_ms, overtaken, without_effect, failures, violations, open } = story;
-    let mut text = format!("\n{changes} presence changes, {failures} server failures, seed {seed}\n");
+    let mut text = format!("\n{changes} presence changes, {failures} server failure{}, seed {seed}\n", plural(*failures as usize));
     let mut line = |name: &str, times: &[f64]| {
         let mut sorted = times.to_vec();
         sorted.sort_by(f64::total_cmp);
