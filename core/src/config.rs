@@ -34,6 +34,23 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The same without workers. The people are not copied on the way: they are the bulk of it.
+    #[must_use]
+    pub fn without_people(&self) -> Self {
+        Self {
+            mode: self.mode,
+            application: self.application.clone(),
+            uc: self.uc.clone(),
+            cti: self.cti.clone(),
+            presence: self.presence.clone(),
+            people: Vec::new(),
+            limits: self.limits.clone(),
+            note_level: self.note_level,
+        }
+    }
+}
+
 /// Deployment modes (`spec/uc-connector-functional.md` 2). This version runs [`Mode::Normal`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {

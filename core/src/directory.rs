@@ -65,7 +65,7 @@ impl Directory {
     /// The directory of a first configuration.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
-        let empty = Arc::new(Config { people: Vec::new(), ..Config::clone(&config) });
+        let empty = Arc::new(config.without_people());
         let mut it = Self {
             config: empty,
             users: Vec::new(),

@@ -7,7 +7,7 @@ use crate::uc_event::{CloseCause, TerminationReason};
 use alloc::boxed::Box;
 use core::fmt;
 
-/// One line for the operator. The fields are ids; drivers print names with [`Note::describe`].
+/// One line for the operator. The fields are ids; drivers print names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {

@@ -1,10 +1,29 @@
 //! Time as an argument: [`Mono`] for every decision, Unix milliseconds only for stamps that people and peers read.
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 
 /// Milliseconds since the driver started. Never goes back; suspend-aware where the platform can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mono(pub u64);
+
+/// A [`Mono`] that leaves room for "none": an `Option<At>` is as small as a `Mono`. For tables with a row per worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At(NonZeroU64);
+
+impl From<Mono> for At {
+    fn from(mono: Mono) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(mono.0))
+    }
+}
+
+impl At {
+    /// The time itself.
+    #[must_use]
+    pub const fn mono(self) -> Mono {
+        Mono(self.0.get() - 1)
+    }
+}
 
 /// One reading of both clocks, taken by the driver for every call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -64,8 +64,6 @@ pub(super) struct DnRows {
     work: VecDeque<DnId>,
     waiting: u32,
     registered: u32,
-    /// No row was sent before this; a lower bound that lets the time-out scan skip.
-    oldest: Option<Mono>,
 }
 
 impl DnRows {
@@ -107,7 +105,6 @@ impl DnRows {
         }
         self.waiting = 0;
         self.registered = 0;
-        self.oldest = None;
     }
 
     /// We may have missed something: every DN is to be asked (or registered). DNs with an unanswered request first.
@@ -184,9 +181,6 @@ impl DnRows {
     pub(super) fn sent(&mut self, dn: DnId, ref_id: u32, now: Mono, req: CtiReq) {
         self.rows[dn.index()].pending = Pending::Waiting { ref_id, sent: now, req };
         self.waiting += 1;
-        if self.oldest.is_none() {
-            self.oldest = Some(now);
-        }
     }
 
     /// What `ref_id` on an event about `dn` means; an answer we wait for is taken off.
@@ -267,7 +261,6 @@ impl DnRows {
             }
         }
         self.waiting -= late.len() as u32;
-        self.oldest = oldest;
         (late, oldest.map(|sent| sent + limit))
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Decision {
 
 /// Compares want and have. `note` is the hash of the note that would go with a state request.
 pub(super) fn decide(now: Mono, slot: &DnSlot, want: Want, note: u32, auto_login: bool) -> Decision {
-    if slot.in_flight.is_some() || slot.hold != Hold::None || slot.retry_at.is_some_and(|at| now < at) {
+    if slot.in_flight.is_some() || slot.hold != Hold::None || slot.retry_at.is_some_and(|at| now < at.mono()) {
         return Decision::Leave;
     }
     match (want, slot.have) {

@@ -20,7 +20,7 @@ use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
-use crate::time::Mono;
+use crate::time::{At, Mono};
 use crate::views::{Counters, DnView, WorkerView};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -120,7 +120,7 @@ impl Presence {
                 slot.hold = Hold::None;
                 slot.failures = 0;
                 if let Some(at) = slot.retry_at.take() {
-                    self.retries.remove(&(at, dn));
+                    self.retries.remove(&(at.mono(), dn));
                 }
             }
             self.enqueue(cx.directory.switch_of(dn), dn);
@@ -139,7 +139,7 @@ impl Presence {
         for user in users {
             let Some(slot) = self.users.get_mut(user.index()) else { continue };
             if slot.lost_at.is_none() {
-                slot.lost_at = Some(cx.now.mono);
+                slot.lost_at = Some(cx.now.mono.into());
                 if !slot.in_grace {
                     slot.in_grace = true;
                     self.grace.push_back((cx.now.mono, *user));
@@ -175,7 +175,7 @@ impl Presence {
             }
             self.grace.pop_front();
             let Some(slot) = self.users.get_mut(user.index()) else { continue };
-            match slot.lost_at {
+            match slot.lost_at.map(At::mono) {
                 // Lost again in the meantime: its time runs from then.
                 Some(lost) if lost > at => self.grace.push_back((lost, user)),
                 Some(_) => {
@@ -210,8 +210,8 @@ impl Presence {
 
     pub(super) fn retry_after(&mut self, cx: &mut Cx<'_>, dn: DnId, ms: u64) {
         let at = cx.now.mono + ms;
-        if let Some(old) = self.dns[dn.index()].retry_at.replace(at) {
-            self.retries.remove(&(old, dn));
+        if let Some(old) = self.dns[dn.index()].retry_at.replace(at.into()) {
+            self.retries.remove(&(old.mono(), dn));
         }
         self.retries.insert((at, dn));
         cx.deadlines.set_earlier(RETRY, at);
@@ -285,7 +285,7 @@ impl Presence {
         for (dn, _) in &changes.removed_dns {
             let slot = core::mem::take(&mut self.dns[dn.index()]);
             if let Some(at) = slot.retry_at {
-                self.retries.remove(&(at, *dn));
+                self.retries.remove(&(at.mono(), *dn));
             }
             if slot.dirty {
                 self.work.iter_mut().for_each(|work| work.retain(|other| other != dn));

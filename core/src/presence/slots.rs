@@ -3,7 +3,7 @@ use super::{Activity, Class, StateRequest};
 use crate::action::CtiReq;
 use crate::config::{Config, Rule};
 use crate::fingerprint::Fp;
-use crate::time::Mono;
+use crate::time::{At, Mono};
 use crate::uc_event::PublishTime;
 use crate::views::{AgentState, WantView};
 use alloc::boxed::Box;
@@ -24,7 +24,7 @@ pub(super) struct UserSlot {
     pub(super) publish_time: PublishTime,
     pub(super) since: Mono,
     /// The subscription was lost then.
-    pub(super) lost_at: Option<Mono>,
+    pub(super) lost_at: Option<At>,
     pub(super) note: Option<Box<str>>,
 }
 
@@ -71,7 +71,7 @@ impl UserSlot {
         fp.num(u64::from(self.note_hash));
         fp.num(self.publish_time.0);
         if let Some(at) = self.lost_at {
-            fp.time(at);
+            fp.time(at.mono());
         }
     }
 }
@@ -121,7 +121,7 @@ pub(super) struct DnSlot {
     /// The reasons T-Server holds are these of ours.
     pub(super) ours: Option<(StateRequest, u32)>,
     /// Not to be tried before.
-    pub(super) retry_at: Option<Mono>,
+    pub(super) retry_at: Option<At>,
 }
 
 impl DnSlot {
@@ -139,9 +139,9 @@ impl DnSlot {
             self.ours,
         ));
         if let Some(at) = self.retry_at {
-            fp.time(at);
+            fp.time(at.mono());
         }
     }
 }
 
-const _: () = assert!(size_of::<DnSlot>() <= 64 && size_of::<UserSlot>() <= 88);
+const _: () = assert!(size_of::<DnSlot>() <= 48 && size_of::<UserSlot>() <= 64);

@@ -100,7 +100,7 @@ pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, limit
             if let Err(why) = site.rebuild() {
                 crate::say::failing(NoteLevel::Warn, &format!("the operations listener cannot be started again: {why}"));
             }
-            thread::sleep(LOOK);
+            thread::park_timeout(LOOK);
         }
     })?;
     Ok(Some(listening))
@@ -174,7 +174,7 @@ impl Site {
             match server.map(|server| server.recv_timeout(LOOK)) {
                 Some(Ok(Some(request))) => self.on_request(request),
                 Some(Ok(None)) => {}
-                Some(Err(_)) | None => thread::sleep(LOOK),
+                Some(Err(_)) | None => thread::park_timeout(LOOK),
             }
         }
     }

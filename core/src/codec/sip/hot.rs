@@ -2,7 +2,7 @@
 //!
 //! A shortcut and nothing else: whatever is not exactly as expected (folding, other spellings, a repeated or bad header, a byte beyond printable ASCII) is left to
 //! [`super::message`], which also finds the words for what is wrong. What comes out is the same by construction, since both read values with the same functions,
-//! and by a differential test ([`super::fuzz`]).
+//! and by a differential test ([`super::fuzz()`]).
 use super::head::{Name, is_token, trim};
 use super::lines::{REQUIRE_LINE, SUPPORTED_LINE, USUAL_EVENT_LINE, USUAL_TYPE, USUAL_TYPE_LINE};
 use super::values::{self, State};

@@ -53,7 +53,8 @@ fn cseq_decides_what_is_processed() {
 #[test]
 fn strangers_are_refused() {
     let (mut w, msg) = World::subscribed(config(1));
-    let cases: [(u16, fn(&mut crate::uc_event::Notify<'_>)); 7] = [
+    type Twist = fn(&mut crate::uc_event::Notify<'_>);
+    let cases: [(u16, Twist); 7] = [
         (481, |n| n.call_id = "ffff.0123@192.0.2.1"),
         (481, |n| n.call_id = "no hexadecimal number"),
         (481, |n| n.to_tag = "another"),
