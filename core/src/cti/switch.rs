@@ -75,7 +75,9 @@ impl CtiSide {
         cx.clear(TimerKey::Cti(CtiTimer::Link(link)));
         cx.note(Note::CtiOpened { link, role, server: server.into() });
         let switch = it.switch;
-        if !takes_requests(role) {
+        if takes_requests(role) {
+            self.demote_others(cx, switch, link);
+        } else {
             self.await_promotion(cx, switch, link);
         }
         self.links[link.index()].opened_at = cx.now.mono;
@@ -92,11 +94,31 @@ impl CtiSide {
         let switch = it.switch;
         if takes_requests(role) {
             cx.clear(TimerKey::Cti(CtiTimer::Link(link)));
+            self.demote_others(cx, switch, link);
             self.activate(cx, switch, link);
         } else {
             it.rows.drop_state_requests();
             self.deactivate(cx, switch, link);
             self.await_promotion(cx, switch, link);
+        }
+    }
+
+    /// A pair has one primary: the last one that said so. The other gets nothing more, although this one may not be linked to the switch yet.
+    fn demote_others(&mut self, cx: &mut Cx<'_>, switch: SwitchId, link: CtiLinkId) {
+        if let Some(before) = self.switches[switch.index()].active.filter(|before| *before != link) {
+            self.links[before.index()].rows.drop_state_requests();
+            self.retire(cx, switch);
+        }
+    }
+
+    /// No server takes requests for now. Hot standby: the other one is expected to take over within `switchover_ms`; only then is it worth a line.
+    fn retire(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
+        self.switches[switch.index()].active = None;
+        cx.fact(Fact::SwitchDown { switch });
+        if self.switches[switch.index()].redundancy == Redundancy::Hot {
+            cx.set(TimerKey::Cti(CtiTimer::Switchover(switch)), cx.now.mono + cx.config.cti.timers.switchover_ms);
+        } else {
+            cx.note(Note::SwitchDown { switch });
         }
     }
 
@@ -130,10 +152,7 @@ impl CtiSide {
         if !self.links[link.index()].is_linked() || self.switches[switch.index()].active == Some(link) {
             return;
         }
-        if let Some(before) = self.switches[switch.index()].active {
-            self.links[before.index()].rows.drop_state_requests();
-            cx.fact(Fact::SwitchDown { switch });
-        }
+        self.demote_others(cx, switch, link);
         self.switches[switch.index()].active = Some(link);
         cx.clear(TimerKey::Cti(CtiTimer::Switchover(switch)));
         self.links[link.index()].rows.stale();
@@ -146,17 +165,10 @@ impl CtiSide {
         if self.switches[switch.index()].active != Some(link) {
             return;
         }
-        self.switches[switch.index()].active = None;
-        cx.fact(Fact::SwitchDown { switch });
-        if self.switches[switch.index()].redundancy == Redundancy::Hot {
-            // The other server is expected to take over within this time; only then is it worth a line.
-            cx.set(TimerKey::Cti(CtiTimer::Switchover(switch)), cx.now.mono + cx.config.cti.timers.switchover_ms);
-            let other = self.links_of(switch).find(|other| *other != link && self.links[other.index()].role().is_some_and(takes_requests));
-            if let Some(other) = other {
-                self.activate(cx, switch, other);
-            }
-        } else {
-            cx.note(Note::SwitchDown { switch });
+        self.retire(cx, switch);
+        let other = self.links_of(switch).find(|other| *other != link && self.links[other.index()].role().is_some_and(takes_requests));
+        if let Some(other) = other {
+            self.activate(cx, switch, other);
         }
     }
 

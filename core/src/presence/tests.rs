@@ -322,6 +322,21 @@ fn hot_standby_asks_before_it_repeats() {
 }
 
 #[test]
+fn the_last_server_that_says_primary_is_the_primary() {
+    let mut s = Story::new(config(Redundancy::Hot, 1));
+    s.open(A, Role::Primary);
+    s.snapshots(3);
+    s.cti(B, CtiEvent::Connected);
+    s.cti(B, CtiEvent::Control(Control::Welcome { line_max: 1 << 20, window: 1000, ping_s: 10 }));
+    s.cti(B, CtiEvent::Control(Control::Opened { role: Role::Primary, server: "SIPS_B" }));
+    s.presence(0, 6500); // B is not linked to the switch yet, A is primary no more
+    assert!(s.sent.is_empty(), "{:?}", s.sent);
+    s.event(B, TEvent { id: n::EVENT_LINK_CONNECTED, ..TEvent::default() });
+    s.snapshots(3);
+    assert_eq!(s.ask("NotReady", "busy").0, B);
+}
+
+#[test]
 fn agents_logged_out_by_the_drop_are_logged_in_again() {
     let mut s = Story::new(config(Redundancy::Warm, 1));
     assert_eq!(s.connects, [A]);

@@ -275,6 +275,10 @@ impl TServer {
             self.tell_link(node);
         }
         for conn in self.open_conns(node) {
+            // State requests that reached it while it was backup are never answered; the client has to give them up.
+            if let Some(c) = self.conns.get_mut(&conn) {
+                c.unanswered.retain(|_, u| u.state_of.is_none());
+            }
             self.control(conn, "role", ",\"role\":\"primary\"");
             self.event(conn, 133, "EventPrimaryChanged", "");
         }
