@@ -32,7 +32,7 @@ impl Identity {
 
 impl Daemon {
     /// The daemon with `workers` workers, profile `open`.
-    pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>) -> Result<Self, String> {
+    pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, record: bool) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
@@ -46,15 +46,12 @@ impl Daemon {
         };
         write("uc.toml", &config(sip, bridge, tls))?;
         let program = beside("uc-connector")?;
-        let child = Command::new("taskset")
-            .args(["-c", "0"])
-            .arg(program)
-            .args(["run", "--config"])
-            .arg(folder.join("uc.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|e| format!("taskset (package util-linux): {e}"))?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(program).args(["run", "--config"]).arg(folder.join("uc.toml"));
+        if record {
+            command.arg("--record").arg(folder.join("journal"));
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|e| format!("taskset (package util-linux): {e}"))?;
         Ok(Self { child, folder })
     }
 

@@ -94,10 +94,10 @@ const SETTLE: Duration = Duration::from_secs(120);
 
 impl Bench {
     /// Starts the daemon with `workers` workers and waits until all are registered and subscribed.
-    fn daemon(workers: usize, tls: bool) -> Result<Self, String> {
+    fn daemon(workers: usize, tls: bool, record: bool) -> Result<Self, String> {
         let (sip_listener, bridge_listener) = (listen()?, listen()?);
         let identity = tls.then(crate::daemon::Identity::new).transpose()?;
-        let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), identity.as_ref())?;
+        let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), identity.as_ref(), record)?;
         let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
         let sip = Wire::accept(&sip_listener, identity.as_ref().map(|i| &i.server), &mut child)?;
         let mut it = Self { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true };
@@ -266,9 +266,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut table =
         Table::new(&["10,000 workers, four messages a change", "changes/s", "CPU us/change", "1 at a time p50 us", "p99", "half load p50 us", "p99", "p99.9"]);
     let mut bare_rate = 0.0;
-    for (name, which) in [("bare program, TCP", 0), ("daemon, TCP", 1), ("daemon, TLS 1.3", 2)] {
+    for (name, which) in [("bare program, TCP", 0), ("daemon, TCP", 1), ("daemon, TLS 1.3", 2), ("daemon, TCP, recording", 3)] {
         eprintln!("{name} ...");
-        let mut bench = if which == 0 { Bench::bare()? } else { Bench::daemon(10_000, which == 2)? };
+        let mut bench = if which == 0 { Bench::bare()? } else { Bench::daemon(10_000, which == 2, which == 3)? };
         let (rate, cpu) = bench.saturate(256, time)?;
         if which == 0 {
             bare_rate = rate;
@@ -299,7 +299,7 @@ pub(crate) fn memory() -> Result<(), String> {
     let mut first: Option<(usize, u64)> = None;
     for workers in [1_000, 10_000, 100_000] {
         eprintln!("{workers} workers ...");
-        let mut bench = Bench::daemon(workers, false)?;
+        let mut bench = Bench::daemon(workers, false, false)?;
         // Everybody changes once, so that every table is in use.
         for _ in 0..workers {
             bench.change();
@@ -325,7 +325,7 @@ pub(crate) fn recovery() -> Result<(), String> {
     let sip_listener = listen()?;
     let bridge_listener = listen()?;
     let workers = 10_000;
-    let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), None)?;
+    let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), None, false)?;
     let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
     let sip = Wire::accept(&sip_listener, None, &mut child)?;
     let mut bench = Bench { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true };
