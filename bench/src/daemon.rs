@@ -74,6 +74,18 @@ impl Daemon {
         }
     }
 
+    /// Stops in good order and runs the journal again: what `uc-connector replay` says of it.
+    pub(crate) fn replay(&mut self) -> Result<String, String> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|e| e.to_string())?;
+        self.child.wait().map_err(|e| e.to_string())?;
+        let journals = fs::read_dir(self.folder.join("journal")).map_err(|e| e.to_string())?;
+        let journal = journals.flatten().map(|entry| entry.path()).next().ok_or("no journal was written")?;
+        let out = Command::new(beside("uc-connector")?).arg("replay").arg(journal).output().map_err(|e| e.to_string())?;
+        let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// User and system time so far, all threads.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();

@@ -275,6 +275,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         }
         let [p50, p99, _] = points(bench.one_at_a_time(4000)?);
         let half = if which == 0 { [f64::NAN; 3] } else { points(bench.at_rate(rate / 2.0, time)?) };
+        if which == 3 {
+            println!("\nreplay of the recorded run: {}", bench.child.replay()?);
+        }
         let cell = |v: f64| if v.is_nan() { "-".into() } else { format!("{v:.0}") };
         let share = if which == 0 { String::new() } else { format!(" (1/{:.1} of bare)", bare_rate / rate) };
         table.row(&[

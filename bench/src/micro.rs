@@ -76,31 +76,27 @@ use rsip::prelude::ToTypedHeader;
 /// uri, availability, activity by the namespace-aware reader.
 fn ns_reader(body: &[u8]) -> (String, u32, String) {
     use quick_xml::events::Event;
-    let mut reader = quick_xml::NsReader::from_reader(body);
+    let mut reader = quick_xml::NsReader::from_str(std::str::from_utf8(body).unwrap_or(""));
     let (mut uri, mut availability, mut activity, mut inside) = (String::new(), 0, String::new(), false);
-    let mut buffer = Vec::new();
     loop {
-        match reader.read_resolved_event_into(&mut buffer) {
+        match reader.read_resolved_event() {
             Ok((_, Event::Start(e) | Event::Empty(e))) => {
-                let name = format!("{:?}", e.local_name());
-                inside = name.contains("availability");
+                inside = e.local_name().as_ref() == "availability";
                 for attribute in e.attributes().flatten() {
-                    let key = format!("{:?}", attribute.key);
-                    if key.contains("uri") && uri.is_empty() {
-                        uri = format!("{:?}", attribute.value);
-                    } else if key.contains("token") {
-                        activity = format!("{:?}", attribute.value);
+                    match attribute.key.as_ref() {
+                        "uri" if uri.is_empty() => uri.push_str(&attribute.value),
+                        "token" => activity.push_str(&attribute.value),
+                        _ => {}
                     }
                 }
             }
-            Ok((_, Event::Text(t))) if inside => {
-                availability = format!("{t:?}").chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+            Ok((_, Event::Text(text))) if inside => {
+                availability = text.trim().parse().unwrap_or(0);
                 inside = false;
             }
             Ok((_, Event::Eof)) | Err(_) => return (uri, availability, activity),
             Ok(_) => {}
         }
-        buffer.clear();
     }
 }
 
