@@ -64,7 +64,10 @@ impl CtiSide {
                     self.snapshot(cx, link, dn, event);
                 }
             }
-            CtiReq::QueryAddress if active => self.snapshot(cx, link, dn, event),
+            CtiReq::QueryAddress if active => {
+                self.links[link.index()].register_failures = 0;
+                self.snapshot(cx, link, dn, event);
+            }
             CtiReq::QueryAddress => {}
             CtiReq::UnregisterAddress => rows.set_registered(dn, false),
             CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_) => {
@@ -102,12 +105,7 @@ impl CtiSide {
                 }
                 it.rows.set_failed(dn);
                 it.register_failures += 1;
-                let timers = &cx.config.cti.timers;
-                let pause = timers.retry_min_ms.saturating_mul(1 << it.register_failures.min(16).saturating_sub(1)).min(timers.retry_max_ms);
-                let key = TimerKey::Cti(CtiTimer::Registrations(link));
-                if cx.deadlines.get(key).is_none() {
-                    cx.set(key, cx.now.mono + pause);
-                }
+                let pause = self.pause_registrations(cx, link);
                 let what = crate::presence::request_name(req);
                 cx.note(Note::RequestFailed { dn, what, code, text: event.error_text.into(), retry_ms: Some(pause) });
             }
@@ -119,6 +117,17 @@ impl CtiSide {
                 cx.fact(Fact::Agent { dn, news: AgentNews::Failed { req, failure: Failure::Code(code) } });
             }
         }
+    }
+
+    /// Registrations and queries that failed are tried again after a pause that doubles with every failure.
+    fn pause_registrations(&self, cx: &mut Cx<'_>, link: CtiLinkId) -> u64 {
+        let (timers, failures) = (&cx.config.cti.timers, self.links[link.index()].register_failures);
+        let pause = timers.retry_min_ms.saturating_mul(1 << failures.min(16).saturating_sub(1)).min(timers.retry_max_ms);
+        let key = TimerKey::Cti(CtiTimer::Registrations(link));
+        if cx.deadlines.get(key).is_none() {
+            cx.set(key, cx.now.mono + pause);
+        }
+        pause
     }
 
     /// The answer to a request we had given up: nobody else's doing, but what it changed is known only now.
@@ -166,13 +175,23 @@ impl CtiSide {
         if let Some(at) = next {
             cx.set(TimerKey::Cti(CtiTimer::Requests(link)), at);
         }
+        let mut unheard = false;
         for (dn, req) in late {
             self.counters.timeouts += 1;
-            self.links[link.index()].rows.doubt(dn);
             cx.note(Note::RequestTimedOut { dn, what: crate::presence::request_name(req) });
+            let rows = &mut self.links[link.index()].rows;
             if matches!(req, CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_)) {
+                rows.doubt(dn);
                 cx.fact(Fact::Agent { dn, news: AgentNews::Failed { req, failure: Failure::TimedOut } });
+            } else {
+                // A server that is slower than we are patient would never be heard if the question were repeated at once: the late answer counts.
+                rows.set_failed(dn);
+                unheard = true;
             }
+        }
+        if unheard {
+            self.links[link.index()].register_failures += 1;
+            self.pause_registrations(cx, link);
         }
         self.pump(cx, link);
     }

@@ -164,6 +164,7 @@ impl Presence {
             // `cti` asks the DN (or registers it) first; after the answer it is repeated if it is still needed.
             Reaction::Reregister => {
                 slot.ours = None;
+                slot.lost = (failure == Failure::TimedOut).then_some(req);
                 slot.failures = slot.failures.saturating_add(1);
                 if slot.failures > 1 {
                     self.back_off(cx, dn, req);

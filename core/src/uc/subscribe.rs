@@ -66,7 +66,10 @@ impl UcSide {
             self.on_terminated(cx, id, TerminationReason::None, None);
             return None;
         }
-        self.dialogs.get_mut(&id)?.refreshed = cx.now.mono;
+        let dialog = self.dialogs.get_mut(&id)?;
+        dialog.refreshed = cx.now.mono;
+        // The server takes requests (again): un-subscriptions it refused are due.
+        dialog.leaving.append(&mut dialog.refused);
         self.schedule_refresh(cx, id, expires_s);
         Some(expires_s)
     }

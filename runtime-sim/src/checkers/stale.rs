@@ -5,7 +5,7 @@ use super::{Checker, Scene, Verdict};
 use std::collections::BTreeMap;
 use uc_core::id::UserId;
 use uc_core::uc_event::{Body, CategoryDoc, Found, PublishTime, UcEvent};
-use uc_core::{Action, Input};
+use uc_core::{Action, Input, Mono};
 
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -23,7 +23,12 @@ pub struct NoStale {
     offered: Vec<(UserId, Held)>,
     /// The document at hand must be taken when it is newer.
     binding: bool,
+    /// Newer documents that were answered and not taken: somebody may be un-subscribed on one link and subscribed on another, whose news follow.
+    debts: BTreeMap<UserId, (Held, Mono)>,
 }
+
+/// How long news may take to arrive by the other subscription, milliseconds.
+const SETTLE_MS: u64 = 5_000;
 
 impl NoStale {
     fn offer(&mut self, scene: Scene<'_>, doc: &CategoryDoc<'_>) {
@@ -86,10 +91,10 @@ impl Checker for NoStale {
                     ));
                 }
                 (Some(before), _) if self.binding && newest.publish_time > before.publish_time && view.availability != newest.availability => {
-                    return Err(format!("{user}: presence {} was answered 200 and ignored, the view still shows {}", newest.availability, view.availability));
+                    self.debts.entry(*user).or_insert((newest, scene.now));
                 }
                 (None, None) if self.binding => {
-                    return Err(format!("{user}: the first presence {} was answered 200 and ignored", newest.availability));
+                    self.debts.entry(*user).or_insert((newest, scene.now));
                 }
                 _ => {}
             }
@@ -99,6 +104,14 @@ impl Checker for NoStale {
             }
         }
         self.offered.clear();
-        Ok(())
+        let held = &self.held;
+        self.debts.retain(|user, (owed, _)| {
+            let view = scene.core.worker(*user).filter(|view| view.covered);
+            view.is_some_and(|view| view.availability != owed.availability) && held.get(user).is_none_or(|h| h.publish_time < owed.publish_time)
+        });
+        match self.debts.iter().find(|(_, (_, since))| scene.now.since(*since) > SETTLE_MS) {
+            Some((user, (owed, _))) => Err(format!("{user}: presence {} was answered 200 and ignored", owed.availability)),
+            None => Ok(()),
+        }
     }
 }

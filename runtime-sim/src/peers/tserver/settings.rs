@@ -82,7 +82,7 @@ impl Default for TServerConfig {
             link_flap_on_switchover: false,
             restore_event: false,
             death_logs_out: true,
-            role_grace_ms: 5000,
+            role_grace_ms: 30_000,
             in_flight_ms: 9000,
             check_in_flight: true,
         }
