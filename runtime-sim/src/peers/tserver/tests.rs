@@ -239,7 +239,7 @@ fn breaches_are_noticed() {
     let backup = breach(&|s| {
         s.open(1, 2, "x", "hot");
         s.register(2);
-        s.now = s.now + 5000;
+        s.now = s.now + 30_000;
         s.request(2, 4, 11, "RequestAgentNotReady", REASONS);
         assert_eq!(s.truth().state, AgentState::Ready);
     });
