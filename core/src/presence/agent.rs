@@ -77,7 +77,7 @@ impl Presence {
             self.on_snapshot(dn, state, reasons);
             return;
         }
-        if slot.lost.is_some_and(|req| fulfils(state, req)) {
+        if slot.lost.is_some_and(|req| !matches!(req, CtiReq::State(_)) && fulfils(state, req)) {
             // What we asked for before the connection broke was done after it was back.
             slot.fresh_login = slot.lost.take() == Some(CtiReq::AgentLogin);
             (slot.have, slot.ours) = (state, None);
