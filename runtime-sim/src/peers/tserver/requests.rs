@@ -34,8 +34,13 @@ impl TServer {
         self.check(now, conn, &request);
         let Some(c) = self.conns.get_mut(&conn) else { return };
         let (node, session) = (c.node, c.session.clone());
-        if let Some(dn) = request.dn.as_ref().filter(|_| request.id == REGISTER) {
-            c.asked.insert(dn.clone());
+        // In the order of asking: a slow un-registration may be carried out after a newer registration was asked for.
+        if let Some(dn) = &request.dn {
+            if request.id == REGISTER {
+                c.asked.insert(dn.clone());
+            } else if request.id == UNREGISTER {
+                c.asked.remove(dn);
+            }
         }
         let state_of = request.dn.clone().filter(|_| is_state(request.id));
         c.unanswered.insert(request.reference, Unanswered { since: now, state_of });
@@ -185,9 +190,6 @@ impl TServer {
         let (Some(dn), Some(session)) = (request.dn.as_deref(), session) else { return };
         if let Some(s) = self.sessions.get_mut(&(node, session.to_owned())) {
             s.registered.remove(dn);
-        }
-        if let Some(c) = self.conns.get_mut(&conn) {
-            c.asked.remove(dn);
         }
         self.event(conn, 54, "EventUnregistered", &format!("{},{}", int_attr("AttributeReferenceID", request.reference), str_attr("AttributeThisDN", dn)));
         self.answered(conn, request.reference);
