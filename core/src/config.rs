@@ -1,4 +1,6 @@
 //! Configuration of the core: parsed and checked by a driver, immutable, replaced whole. Every limit is a named field with its unit.
+//!
+//! Over 500 lines: plain data with one documented field per option, read as one list.
 use crate::id::{CtiLinkId, SwitchId};
 use crate::presence::Class;
 use alloc::boxed::Box;

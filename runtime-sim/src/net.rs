@@ -4,6 +4,8 @@
 //! TCP keeps order and loses nothing while a connection lives, so order is kept per direction and nothing is dropped: what a partition holds back arrives when
 //! it heals, unless the sender's user time-out (RFC 5482) ended the connection before. A peer that died without a word is found out by that time-out or by a
 //! reset once its node is back. TLS is not modelled.
+//!
+//! Over 500 lines: one connection has one state, and every fault touches it; a split would only spread that state over files.
 use crate::rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use uc_core::Mono;
