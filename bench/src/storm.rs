@@ -48,6 +48,8 @@ fn config(workers: usize) -> Config {
     };
     Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: "127.0.0.1".into(), port: 5061 }],
@@ -62,6 +64,7 @@ fn config(workers: usize) -> Config {
                 redundancy: Redundancy::Single,
                 session: "bench".into(),
                 linger_s: 30,
+                free_dns: Vec::new(),
             }],
             timers: CtiTimers::default(),
             pace: CtiPace::open(),

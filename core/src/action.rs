@@ -1,6 +1,6 @@
 //! Everything the core can ask for. It says what must happen; encoders in [`crate::codec`] and the driver say how.
 use crate::config::UcEndpoint;
-use crate::id::{CtiLinkId, DnId, UcLinkId};
+use crate::id::{CtiLinkId, DnId, UcLinkId, UserId};
 use crate::note::Note;
 use crate::presence::StateRequest;
 use crate::uc_event::SipRequest;
@@ -76,6 +76,14 @@ pub enum Action {
     },
     /// Tell the operator. Boxed: notes about single presence changes are only made at level debug.
     Note(Box<Note>),
+    /// Keep this over a restart (`decisions.md` 7), as an employee id with the id of the chosen state; `None` forgets. The latest per worker counts, the core does
+    /// not wait for it.
+    Persist {
+        /** who */
+        user: UserId,
+        /** what */
+        choice: Option<crate::input::Choice>,
+    },
     /// The answer to [`crate::Input::Drain`]: nothing is left to do.
     Drained,
 }

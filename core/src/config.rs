@@ -1,6 +1,14 @@
 //! Configuration of the core: parsed and checked by a driver, immutable, replaced whole. Every limit is a named field with its unit.
 //!
 //! Over 500 lines: plain data with one documented field per option, read as one list.
+mod conditions;
+mod publish;
+mod states;
+
+pub use conditions::{CalendarState, Condition, Hours, Sync};
+pub use publish::{AfterRule, PublishConfig, PublishWay, PublishedState, PushRules, StateRow, UserActionRule};
+pub use states::{ChoiceConfig, ChoiceState};
+
 use crate::id::{CtiLinkId, SwitchId};
 use crate::presence::Class;
 use alloc::boxed::Box;
@@ -19,6 +27,10 @@ pub struct Config {
     pub cti: CtiConfig,
     /// What presence means.
     pub presence: PresenceConfig,
+    /// What is published on behalf of workers.
+    pub publish: PublishConfig,
+    /// States workers choose by hand.
+    pub choice: ChoiceConfig,
     /// The workers, in file order; employee ids are unique.
     pub people: Vec<Person>,
     /// Limits against peers and against ourselves.
@@ -46,6 +58,8 @@ impl Config {
             uc: self.uc.clone(),
             cti: self.cti.clone(),
             presence: self.presence.clone(),
+            publish: self.publish.clone(),
+            choice: self.choice.clone(),
             people: Vec::new(),
             limits: self.limits.clone(),
             note_level: self.note_level,
@@ -53,12 +67,38 @@ impl Config {
     }
 }
 
-/// Deployment modes (`spec/uc-connector-functional.md` 2). This version runs [`Mode::Normal`].
+/// Deployment modes (`spec/uc-connector-functional.md` 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Pull: UC presence drives agent states.
     #[default]
     Normal,
+    /// No UC platform: workers choose their state here.
+    Standalone,
+    /// Pull, and After Call Work and Legal Guard are published (SIP Server based integration).
+    Bidirectional,
+    /// Agent states are published, nothing is requested of the contact centre.
+    PushOnly,
+}
+
+impl Mode {
+    /// UC presence drives agents.
+    #[must_use]
+    pub const fn pulls(self) -> bool {
+        matches!(self, Self::Normal | Self::Bidirectional)
+    }
+
+    /// Something is published.
+    #[must_use]
+    pub const fn pushes(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::PushOnly)
+    }
+
+    /// There is a UC platform.
+    #[must_use]
+    pub const fn has_uc(self) -> bool {
+        !matches!(self, Self::Standalone)
+    }
 }
 
 /// Severity of a note.
@@ -204,6 +244,8 @@ pub struct SwitchConfig {
     pub session: Box<str>,
     /// How long the bridge keeps the session after losing us, seconds.
     pub linger_s: u16,
+    /// DNs nobody owns, registered for free seating.
+    pub free_dns: Vec<Box<str>>,
 }
 
 /// One T-Server behind a bridge.
@@ -265,6 +307,14 @@ pub struct CtiPace {
 pub struct PresenceConfig {
     /// What each class does, indexed by `Class as usize`.
     pub rules: [Rule; 9],
+    /// Looked at first, in order.
+    pub conditions: Vec<Condition>,
+    /// Local time minus UTC, minutes, for [`Hours`]; the driver re-configures when it changes.
+    pub utc_offset_min: i32,
+    /// Keep synchronising a worker whose agent is logged out (`sync-when-logout`); else a logout by others stands until they log in again.
+    pub sync_when_logged_out: bool,
+    /// DNs follow who logs in there (`spec/uc-connector-functional.md` 4.3).
+    pub free_seating: bool,
     /// Availability 1-2999 and 0 count as offline instead of unknown (pidgin-sipe shows 0 so).
     pub low_is_offline: bool,
     /// 6900 with `urgent-interruptions-only` counts as do-not-disturb.
@@ -290,7 +340,7 @@ pub struct PresenceConfig {
 }
 
 /// What a class of presence does to the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Rule {
     /// Leave the agent alone.
     Ignore,
@@ -345,6 +395,8 @@ pub struct Person {
     pub groups: Box<str>,
     /// argon2 hash for the web client; empty: none.
     pub web_password_hash: Box<str>,
+    /// Which direction works for this worker.
+    pub sync: Sync,
 }
 
 /// A DN of a worker.
@@ -483,6 +535,10 @@ impl Default for PresenceConfig {
         rules[Class::Offline as usize] = Rule::Logout;
         Self {
             rules,
+            conditions: Vec::new(),
+            utc_offset_min: 0,
+            sync_when_logged_out: true,
+            free_seating: false,
             low_is_offline: false,
             urgent_is_dnd: true,
             auto_login: true,

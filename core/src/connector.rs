@@ -89,6 +89,8 @@ impl Connector {
             Input::Wake => {}
             Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
             Input::Cti { link, event } => self.cti.on_event(&mut cx!(self, now), link, event),
+            Input::Worker { user, command } => self.presence.on_worker(&mut cx!(self, now), user, command),
+            Input::Restore { user, choice } => self.presence.on_restore(&mut cx!(self, now), user, choice),
             Input::Reconfigure(config) => self.reconfigure(now, config),
             Input::Drain { within_ms } => self.begin_drain(now, within_ms),
         }
@@ -119,7 +121,7 @@ impl Connector {
     fn settle(&mut self, now: Now) {
         self.lift(now);
         if self.drain != Drain::Done {
-            self.presence.emit(&mut cx!(self, now), &mut self.cti);
+            self.presence.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
         }
         if self.drain == Drain::Running && self.uc.is_drained() && self.presence.is_drained() {
             self.finish_drain(now);

@@ -1,6 +1,7 @@
 //! The inner vocabulary: facts go up, from links and dialogs to presence and views.
+use crate::config::StateRow;
 use crate::id::{DnId, SwitchId, UserId};
-use crate::presence::PresenceUpdate;
+use crate::presence::{Activity, PresenceUpdate};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
@@ -9,6 +10,12 @@ use alloc::collections::VecDeque;
 pub(crate) enum Fact {
     /// The UC platform said something about a user.
     Presence { user: UserId, update: PresenceUpdate },
+    /// The publication of a user is what we asked for: a row of `config.publish.states`, or withdrawn.
+    Published { user: UserId, row: Option<StateRow> },
+    /// The publisher gave up for now (refused, no endpoint, conflicts); it tries again by itself or at the next command.
+    PublishFailed { user: UserId },
+    /// The worker did something with their own client: published or removed a `userState` instance while ours stood. `None`: removed, no other stands.
+    UserAction { user: UserId, state: Option<(u32, Activity)> },
     /// These users are no longer in a live subscription (link lost, dialog ended, resource terminated). What we know of them ages from now.
     CoverageLost { users: Box<[UserId]> },
     /// These users are in a live subscription again and the server had nothing new to say about them (absent from a partial list, refresh answered without body).

@@ -1,7 +1,7 @@
 //! Everything the core can be told. Borrowed, so that the presence path copies nothing.
 use crate::config::Config;
 use crate::cti_event::CtiEvent;
-use crate::id::{CtiLinkId, UcLinkId};
+use crate::id::{CtiLinkId, UcLinkId, UserId};
 use crate::uc_event::UcEvent;
 use alloc::sync::Arc;
 
@@ -24,6 +24,20 @@ pub enum Input<'a> {
         /// What.
         event: CtiEvent<'a>,
     },
+    /// A worker, or somebody entitled to, chose a state by hand.
+    Worker {
+        /// Who.
+        user: UserId,
+        /// What.
+        command: WorkerCommand,
+    },
+    /// What [`crate::Action::Persist`] stored in an earlier life; handed in before the first connection of this one.
+    Restore {
+        /// Who.
+        user: UserId,
+        /// What was chosen last.
+        choice: Choice,
+    },
     /// The configuration or the people changed. Links and workers that are the same in both are left alone.
     Reconfigure(Arc<Config>),
     /// Stop in good order: un-subscribe, de-register, close. [`crate::Action::Drained`] follows when done, at the latest after `within_ms`.
@@ -31,6 +45,26 @@ pub enum Input<'a> {
         /// Milliseconds.
         within_ms: u32,
     },
+}
+
+/// What a worker can ask for by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum WorkerCommand {
+    /// Take this state; logs in first where needed.
+    Choose(Choice),
+    /// Drop the own choice: UC presence drives the agent again at once (not in mode standalone).
+    Follow,
+}
+
+/// A choice by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Choice {
+    /// Row of `config.choice.states`.
+    State(u16),
+    /// Logged in; the state is T-Server's choice.
+    LoggedIn,
+    /// Logged out.
+    LoggedOut,
 }
 
 const _: () = assert!(size_of::<Input<'_>>() <= 48);

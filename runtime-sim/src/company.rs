@@ -6,7 +6,7 @@ use crate::peers::tserver::{AfterLogin, Standby, TServerConfig as PairConfig, TS
 use crate::rng::Rng;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use uc_core::config::{CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy};
+use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy};
 use uc_core::config::{SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, Watcher};
 use uc_core::{Config, Mono, Now};
 
@@ -73,6 +73,8 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
     let watcher = |at: u16| Watcher { uri: format!("sip:watcher{at}@{DOMAIN}").into(), epid: format!("ucc{at:06}").into() };
     Arc::new(Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: format!("pool01.{DOMAIN}").into(), port: SIP_PORT }],
@@ -91,6 +93,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
                 redundancy: options.redundancy,
                 session: "7f3a".into(),
                 linger_s: 30,
+                free_dns: Vec::new(),
             }],
             timers: CtiTimers::default(),
             pace: cti_pace,

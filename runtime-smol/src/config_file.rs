@@ -120,14 +120,15 @@ fn read_people_file(path: &Path, lines: &Lines<'_>, people: &mut People<'_>, fin
 /// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
 fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
     let File { draft, watchers, switches, .. } = file;
-    let Draft { mode, application, mut uc, uc_transport, uc_tls, cti, presence, limits, write_queue_bytes_max, ops, log, note_level, .. } = draft;
+    let Draft { mode, application, mut uc, uc_transport, uc_tls, cti, presence, publish, choice, limits, write_queue_bytes_max, ops, log, note_level, .. } =
+        draft;
     uc.tls = uc_transport == Transport::Tls;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
     let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
     let switches = switches.iter().map(|switch| switch_config(switch, &application)).collect();
     let cti = CtiConfig { switches, ..cti };
     let uc_tls = uc.tls.then(|| uc_tls.settings());
-    let core = Config { mode, application, uc, cti, presence, people, limits, note_level };
+    let core = Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level };
     Settings { core: Arc::new(core), uc_tls, bridges, ops, log, write_queue_bytes_max }
 }
 
@@ -143,6 +144,7 @@ fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
         redundancy: redundancy.unwrap_or(if switch.servers.len() < 2 { Redundancy::Single } else { Redundancy::Hot }),
         session: if session.is_empty() { format!("{application}-{name}").into() } else { session.clone() },
         linger_s: *linger_s,
+        free_dns: Vec::new(),
     }
 }
 

@@ -174,6 +174,8 @@ impl Hub {
             Action::CloseUc { link } => self.close(Link::Uc(link)),
             Action::CloseCti { link } => self.close(Link::Cti(link)),
             Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
+            // Kept by the store of the standalone mode.
+            Action::Persist { .. } => {}
             Action::Drained => {
                 // The receiver lives as long as the loop; one word is enough.
                 let _ = self.drained.try_send(());

@@ -6,7 +6,7 @@ use crate::config_file::options::PERSON;
 use crate::config_file::slot::{is_host, is_secret_ref};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use uc_core::config::{Person, PersonDn};
+use uc_core::config::{Person, PersonDn, Sync};
 
 /// Longest field, bytes.
 const FIELD_BYTES_MAX: usize = 1024;
@@ -76,6 +76,7 @@ impl<'s> People<'s> {
             place: own(place),
             groups: own(groups),
             web_password_hash: own(web_password_hash),
+            sync: Sync::default(),
         });
     }
 

@@ -143,6 +143,14 @@ impl Recorder {
             Input::Uc { link, event } => uc::put(*link, event, frame, out),
             Input::Cti { link, event } => cti::put(*link, event, out),
             Input::Reconfigure(config) => put_record(out, Tag::Reconfigure, |out| config.put(out)),
+            Input::Worker { user, command } => put_record(out, Tag::Worker, |out| {
+                user.0.put(out);
+                command.put(out);
+            }),
+            Input::Restore { user, choice } => put_record(out, Tag::Restore, |out| {
+                user.0.put(out);
+                choice.put(out);
+            }),
             Input::Drain { within_ms } => put_record(out, Tag::Drain, |out| within_ms.put(out)),
         }
         self.inputs += 1;
@@ -255,7 +263,8 @@ mod tests {
     use uc_core::Mono;
     use uc_core::codec::sip;
     use uc_core::config::{
-        CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, Watcher,
+        ChoiceConfig, CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+        UcEndpoint, Watcher,
     };
     use uc_core::cti_event::{Control, CtiEvent, Role, TEvent};
     use uc_core::id::{CtiLinkId, UcLinkId};
@@ -269,9 +278,12 @@ mod tests {
             ..Person::default()
         };
         let server = TServerConfig { name: "A".into(), address: "127.0.0.1:1".into() };
-        let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30 };
+        let switch =
+            SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() };
         Config {
             mode: Mode::Normal,
+            publish: PublishConfig::default(),
+            choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {
                 endpoints: vec![UcEndpoint { host: "fe.example.com".into(), port: 5061 }],

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use uc_core::entropy::Seed;
+use uc_core::id::UserId;
 use uc_core::{Config, Connector, Input, Mono, Now};
 
 /// What a replay found.
@@ -140,6 +141,14 @@ impl Run {
         match tag {
             Tag::Wake => self.connector.handle(self.now, Input::Wake),
             Tag::Reconfigure => self.connector.handle(self.now, Input::Reconfigure(Arc::new(Config::take(&mut content)?))),
+            Tag::Worker => {
+                let (user, command) = (UserId(Field::take(&mut content)?), Field::take(&mut content)?);
+                self.connector.handle(self.now, Input::Worker { user, command });
+            }
+            Tag::Restore => {
+                let (user, choice) = (UserId(Field::take(&mut content)?), Field::take(&mut content)?);
+                self.connector.handle(self.now, Input::Restore { user, choice });
+            }
             Tag::Drain => self.connector.handle(self.now, Input::Drain { within_ms: Field::take(&mut content)? }),
             Tag::CtiConnected | Tag::CtiClosed | Tag::CtiControl | Tag::CtiEvent | Tag::CtiBroken => cti::replay(tag, content, &mut self.connector, self.now)?,
             _ => {

@@ -8,11 +8,12 @@ use uc_core::action::{CtiOut, CtiReq, ShortText};
 use uc_core::codec::cti::bridge::{Dir, Line, Reader, Writer, parse_message, print_message};
 use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge};
 use uc_core::config::{
-    Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
+    TServerConfig, UcConfig,
 };
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, DnId, SwitchId};
-use uc_core::presence::{Class, StateRequest};
+use uc_core::presence::{Class, StateRequest, Why};
 use uc_core::{Connector, Mono, Now};
 
 /// A line of a transcript: file and number for messages, connection, direction, wire.
@@ -110,11 +111,13 @@ fn connector(open: Option<&Json>) -> Connector {
     };
     let channel = text("ch");
     let server = TServerConfig { name: channel.strip_prefix("tserver:").unwrap_or(channel).into(), address: "127.0.0.1:1".into() };
-    let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy, session: text("session").into(), linger_s: 30 };
+    let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy, session: text("session").into(), linger_s: 30, free_dns: Vec::new() };
     let person =
         Person { employee_id: "e".into(), agent_login: "5002".into(), dns: [PersonDn { number: "5002".into(), switch: 0 }].into(), ..Person::default() };
     let config = Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: text("client").into(),
         uc: UcConfig::default(),
         cti: CtiConfig { switches: vec![switch], timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
@@ -128,7 +131,7 @@ fn connector(open: Option<&Json>) -> Connector {
 
 fn request(json: &Json, message: &Message) -> CtiOut {
     let status = message.kv("AttributeReasons").and_then(|reasons| reasons.str("KW_UC_STATUS"));
-    let state = |ready| CtiReq::State(StateRequest { ready, work_mode: None, status: status.and_then(Class::from_token).expect("a known status") });
+    let state = |ready| CtiReq::State(StateRequest { ready, work_mode: None, why: Why::Presence(status.and_then(Class::from_token).expect("a known status")) });
     let req = match json["id"].as_u64() {
         Some(2) => CtiReq::QueryAddress,
         Some(3) => CtiReq::RegisterAddress,

@@ -10,7 +10,7 @@ use crate::deadlines::TimerKey;
 use crate::fact::Fact;
 use crate::id::{CtiLinkId, DnId};
 use crate::note::Note;
-use crate::presence::{Class, note_hash_of_json};
+use crate::presence::{Class, Why, note_hash_of_json};
 use alloc::format;
 
 impl CtiSide {
@@ -88,9 +88,9 @@ impl CtiSide {
     }
 
     fn tell(&self, cx: &mut Cx<'_>, dn: DnId, event: &TEvent<'_>, state: crate::views::AgentState, origin: Origin) {
-        let status = event.kw_status.and_then(Class::from_token);
+        let why = event.kw_status.and_then(Class::from_token).map(Why::Presence);
         let note = event.kw_note.map(note_hash_of_json);
-        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, status, note } });
+        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, why, note } });
     }
 
     fn on_error(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {

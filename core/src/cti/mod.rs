@@ -19,7 +19,7 @@ use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, SwitchId};
 use crate::note::Note;
-use crate::presence::Class;
+use crate::presence::Why;
 use crate::views::{AgentState, Counters, CtiLinkView, LinkState};
 use alloc::format;
 use alloc::string::ToString;
@@ -48,7 +48,7 @@ pub enum CtiTimer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AgentNews {
     /// T-Server says in what state the agent is.
-    State { state: AgentState, origin: Origin, status: Option<Class>, note: Option<u32> },
+    State { state: AgentState, origin: Origin, why: Option<Why>, note: Option<u32> },
     /// A request was refused, or nobody answered.
     Failed { req: CtiReq, failure: Failure },
     /// The device is out of service (147) or back (148).

@@ -3,7 +3,7 @@ use super::decide::fulfils;
 use super::note::note_hash;
 use super::reconcile::Presence;
 use super::slots::Hold;
-use super::{Class, StateRequest};
+use super::{StateRequest, Why};
 use crate::action::CtiReq;
 use crate::codec::cti::catalogue::{self, Reaction};
 use crate::config::ForeignRule;
@@ -20,10 +20,10 @@ impl Presence {
         }
         match news {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
-            AgentNews::State { state, origin: Origin::Unsolicited, status, note } => self.on_event(cx, dn, state, reasons(status, note)),
-            AgentNews::State { state, origin: Origin::Snapshot, status, note } => self.on_snapshot(dn, state, reasons(status, note)),
-            AgentNews::State { state, origin: Origin::Late(req), status, note } => {
-                self.on_snapshot(dn, state, reasons(status, note));
+            AgentNews::State { state, origin: Origin::Unsolicited, why, note } => self.on_event(cx, dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Snapshot, why, note } => self.on_snapshot(dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Late(req), why, note } => {
+                self.on_snapshot(dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
             }
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
@@ -66,9 +66,9 @@ impl Presence {
     }
 
     /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
-    fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Class, u32)>) {
+    fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
         let slot = &mut self.dns[dn.index()];
-        let by_us = matches!((slot.ours, reasons), (Some((ours, note)), Some((status, their))) if ours.status == status && note == their) && slot.have == state;
+        let by_us = matches!((slot.ours, reasons), (Some((ours, note)), Some((why, their))) if ours.why == why && note == their) && slot.have == state;
         if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
             return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
         }
@@ -116,7 +116,7 @@ impl Presence {
 
     /// T-Server's own data after a (re-)registration or a query. What differs was done by the loss itself, so our state is requested again, unless the last change
     /// before was somebody else's (`spec/genesys-protocols.md` 9.5).
-    fn on_snapshot(&mut self, dn: DnId, state: AgentState, reasons: Option<(Class, u32)>) {
+    fn on_snapshot(&mut self, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
         let slot = &mut self.dns[dn.index()];
         let same = core::mem::discriminant(&slot.have) == core::mem::discriminant(&state);
         let ready = match state {
@@ -129,10 +129,9 @@ impl Presence {
         }
         slot.have = state;
         slot.ours = match (ready, reasons, slot.ours) {
-            (Some((ready, mode)), Some((status, note)), before) => {
-                let work_mode =
-                    before.filter(|(b, _)| b.ready == ready && b.status == status).map_or_else(|| (mode != 0).then_some(mode), |(b, _)| b.work_mode);
-                Some((StateRequest { ready, work_mode, status }, note))
+            (Some((ready, mode)), Some((why, note)), before) => {
+                let work_mode = before.filter(|(b, _)| b.ready == ready && b.why == why).map_or_else(|| (mode != 0).then_some(mode), |(b, _)| b.work_mode);
+                Some((StateRequest { ready, work_mode, why }, note))
             }
             (Some(_), None, before) if same => before,
             _ => None,
@@ -213,7 +212,7 @@ impl Presence {
 }
 
 /// Status and note as T-Server holds them; a note it does not hold is the empty one.
-fn reasons(status: Option<Class>, note: Option<u32>) -> Option<(Class, u32)> {
+fn reasons(why: Option<Why>, note: Option<u32>) -> Option<(Why, u32)> {
     let empty = note_hash("");
-    status.map(|status| (status, note.filter(|hash| *hash != empty).unwrap_or(0)))
+    why.map(|why| (why, note.filter(|hash| *hash != empty).unwrap_or(0)))
 }

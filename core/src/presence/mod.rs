@@ -1,5 +1,6 @@
 //! Presence: the classes of the UC platform, what we know of each worker, and the reconciliation with the contact centre.
 mod agent;
+mod choice;
 mod class;
 mod decide;
 mod note;
@@ -71,8 +72,28 @@ pub struct StateRequest {
     pub ready: bool,
     /// `AttributeAgentWorkMode`; absent unless the mapping says so (`decisions.md` 18).
     pub work_mode: Option<u8>,
-    /// Value of `KW_UC_STATUS`.
-    pub status: Class,
+    /// What goes into the reasons.
+    pub why: Why,
+}
+
+/// The reasons of a state request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `KW_UC_STATUS` is this class, `KW_UC_NOTE` the worker's note.
+    Presence(Class),
+    /// The reason of this row of `config.choice.states`, in Reasons or Extensions.
+    Choice(u16),
+}
+
+impl Why {
+    /// The value of `KW_UC_STATUS`; of a choice by hand there is none.
+    #[must_use]
+    pub const fn status(self) -> Option<&'static str> {
+        match self {
+            Self::Presence(class) => Some(class.token()),
+            Self::Choice(_) => None,
+        }
+    }
 }
 
 /// The name of a request as T-Library spells it.

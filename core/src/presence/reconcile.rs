@@ -11,7 +11,7 @@ use super::note::note_hash;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
-use crate::config::Config;
+use crate::config::{Config, StateRow};
 use crate::cti::CtiSide;
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
@@ -21,6 +21,7 @@ use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
+use crate::uc::UcSide;
 use crate::views::{Counters, DnView, WorkerView};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -36,6 +37,8 @@ pub(crate) struct Presence {
     retries: BTreeSet<(Mono, DnId)>,
     /// Workers whose subscription was lost, in order of time; the grace time is the same for all.
     grace: VecDeque<(Mono, UserId)>,
+    /// Workers whose publication is to change, and to what; handed to the SIP side in the down pass.
+    pub(super) publications: VecDeque<(UserId, Option<StateRow>)>,
     pub(super) counters: Counters,
     /// Stopping, and agents are to be logged out.
     logging_out: bool,
@@ -67,6 +70,7 @@ impl Presence {
             Fact::CoverageRegained { users } => users.iter().for_each(|user| self.on_regained(cx, *user)),
             Fact::SwitchUp { switch } | Fact::SwitchDown { switch } => self.on_switch(cx, switch),
             Fact::Agent { dn, news } => self.on_agent(cx, dn, news),
+            Fact::Published { .. } | Fact::PublishFailed { .. } | Fact::UserAction { .. } => {}
         }
     }
 
@@ -241,7 +245,10 @@ impl Presence {
     }
 
     /// Down pass: the DNs on the work list get what they need, as far as the windows allow.
-    pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide) {
+    pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, uc: &mut UcSide) {
+        while let Some((user, row)) = self.publications.pop_front() {
+            uc.publish(cx, user, row);
+        }
         for at in 0..self.work.len() {
             let switch = SwitchId(at as u16);
             while !self.work[at].is_empty() {

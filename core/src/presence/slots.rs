@@ -1,5 +1,5 @@
 //! The dense tables: one slot per worker, one per DN. Fixed size; a change writes a slot and puts its DNs on the work list, nothing else.
-use super::{Activity, Class, StateRequest};
+use super::{Activity, Class, StateRequest, Why};
 use crate::action::CtiReq;
 use crate::config::{Config, Rule};
 use crate::fingerprint::Fp;
@@ -51,11 +51,11 @@ impl UserSlot {
 
     pub(super) fn want(&self, config: &Config) -> Want {
         let rule = if self.stale { config.presence.stale } else { config.presence.rules[self.class as usize] };
-        let status = if self.stale { Class::Unknown } else { self.class };
+        let why = Why::Presence(if self.stale { Class::Unknown } else { self.class });
         match rule {
             Rule::Ignore => Want::Nothing,
-            Rule::Ready { work_mode } => Want::State(StateRequest { ready: true, work_mode, status }),
-            Rule::NotReady { work_mode } => Want::State(StateRequest { ready: false, work_mode, status }),
+            Rule::Ready { work_mode } => Want::State(StateRequest { ready: true, work_mode, why }),
+            Rule::NotReady { work_mode } => Want::State(StateRequest { ready: false, work_mode, why }),
             Rule::Logout => Want::LoggedOut,
         }
     }

@@ -39,10 +39,12 @@ fn config(redundancy: Redundancy, workers: u32) -> Config {
     };
     Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig::default(),
         cti: CtiConfig {
-            switches: vec![SwitchConfig { name: "SIP_Switch".into(), servers, redundancy, session: "7f3a".into(), linger_s: 30 }],
+            switches: vec![SwitchConfig { name: "SIP_Switch".into(), servers, redundancy, session: "7f3a".into(), linger_s: 30, free_dns: Vec::new() }],
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
             pace: CtiPace::open(),
         },
@@ -124,7 +126,7 @@ impl Story {
     fn ask(&mut self, what: &str, status: &str) -> (CtiLinkId, u32) {
         let (link, ref_id, req) = self.only();
         let CtiReq::State(state) = req else { panic!("{req:?}") };
-        assert_eq!((if state.ready { READY } else { "NotReady" }, state.status.token()), (what, status));
+        assert_eq!((if state.ready { READY } else { "NotReady" }, state.why.status().unwrap_or_default()), (what, status));
         (link, ref_id)
     }
 

@@ -11,6 +11,7 @@ mod instance;
 mod link;
 mod notify;
 mod people;
+mod publish;
 mod pump;
 mod register;
 mod request;

@@ -50,7 +50,7 @@ impl NoStorm {
             let same_reasons = |status: &str| report.status == status && report.note == scene.core.note_of(dn) && !report.note.contains('\\');
             let already = match req {
                 CtiReq::AgentLogout => report.shown == Shown::LoggedOut,
-                CtiReq::State(want) => report.shown == if want.ready { Shown::Ready } else { Shown::NotReady } && same_reasons(want.status.token()),
+                CtiReq::State(want) => report.shown == if want.ready { Shown::Ready } else { Shown::NotReady } && want.why.status().is_some_and(same_reasons),
                 _ => false,
             };
             if already {

@@ -86,6 +86,8 @@ pub struct World {
     echo_next: Option<uc_core::Action>,
     failure: Option<Failure>,
     drained: bool,
+    /// What the core asked to keep over a restart.
+    kept: BTreeMap<uc_core::id::UserId, Option<uc_core::input::Choice>>,
     scratch: Vec<u8>,
     events: u64,
     /// Events and wakes at this instant.
@@ -142,6 +144,7 @@ impl World {
             echo_next: None,
             failure: None,
             drained: false,
+            kept: BTreeMap::new(),
             scratch: Vec::new(),
             events: 0,
             instant: (Mono(0), 0, 0),

@@ -44,6 +44,9 @@ impl World {
     /// Does what the core asked for. `frame`: the request at hand, for answers.
     pub(super) fn perform(&mut self, action: &Action, frame: Option<&[u8]>) {
         match action {
+            Action::Persist { user, choice } => {
+                self.kept.insert(*user, *choice);
+            }
             Action::ResolveUc { link, endpoint, redirect } => {
                 let host = match redirect {
                     Some(to) => to.host.clone(),

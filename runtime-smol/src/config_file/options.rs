@@ -2,7 +2,7 @@
 use super::slot::{Profile, Slot, Transport};
 use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, TlsProfile, TlsSettings};
 use std::path::PathBuf;
-use uc_core::config::{CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, Redundancy, UcConfig};
+use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, UcConfig};
 use uc_core::presence::Class;
 
 /// An option of a section whose values live in `T`.
@@ -49,6 +49,8 @@ pub(crate) struct Draft {
     pub(crate) uc_tls: TlsDraft,
     pub(crate) cti: CtiConfig,
     pub(crate) presence: PresenceConfig,
+    pub(crate) publish: PublishConfig,
+    pub(crate) choice: ChoiceConfig,
     pub(crate) limits: Limits,
     pub(crate) write_queue_bytes_max: usize,
     pub(crate) ops: OpsSettings,
@@ -60,6 +62,8 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             mode: Mode::Normal,
+            publish: PublishConfig::default(),
+            choice: ChoiceConfig::default(),
             application: "UC_Connector".into(),
             profile: Profile::Lync,
             people: None,

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use uc_core::Config;
 use uc_core::config::{
-    CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers,
-    Watcher,
+    ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+    UcEndpoint, UcPace, UcTimers, Watcher,
 };
 use uc_runtime_sim::peers::people::DemoPerson;
 
@@ -18,6 +18,8 @@ const USERS_PER_WATCHER: u32 = 1000;
 pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors) -> Settings {
     let core = Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: uc(workers.len(), doors),
         cti: cti(doors),
@@ -57,6 +59,7 @@ fn cti(doors: &Doors) -> CtiConfig {
         redundancy: Redundancy::Hot,
         session: "demo".into(),
         linger_s: 30,
+        free_dns: Vec::new(),
     };
     CtiConfig { switches: vec![switch], timers: CtiTimers { backoff_min_ms: 200, ..CtiTimers::default() }, pace: CtiPace::open() }
 }

@@ -1,31 +1,32 @@
 //! The core's configuration in a journal. It holds references to secrets only, so nothing has to be left out.
 use super::{Field, choice, record};
 use uc_core::config::{
-    Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, Rule, SwitchConfig,
-    TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher,
+    ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig,
+    Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher,
 };
+use uc_core::input::{Choice, WorkerCommand};
 use uc_core::presence::Class;
 
 record! {
-    Config { mode, application, uc, cti, presence, people, limits, note_level }
+    Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level }
     UcConfig { endpoints, tls, watchers, shared_connection, register, benotify, piggyback, categories, user_agent, timers, pace }
     UcEndpoint { host, port }
     Watcher { uri, epid }
     UcTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, address_avoid_ms, transaction_timeout_ms, keepalive_ms, probe_ms, refresh_lead_ms, refresh_min_ms, register_lead_ms, retry_after_default_ms, retry_after_max_ms, retry_ms, retry_max_ms, denied_retry_ms, resource_retry_ms, resubscribe_jitter_ms, expires_s }
     UcPace { batch_max, users_per_watcher_max, outstanding_max, requests_per_s, failover_spread_ms, redirects_max }
     CtiConfig { switches, timers, pace }
-    SwitchConfig { name, servers, redundancy, session, linger_s }
+    SwitchConfig { name, servers, redundancy, session, linger_s, free_dns }
     TServerConfig { name, address }
     CtiTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, request_timeout_ms, retry_min_ms, retry_max_ms, relogin_ms, terr_timeout_retry_ms, switchover_ms }
     CtiPace { requests_per_s, window_max }
-    PresenceConfig { rules, low_is_offline, urgent_is_dnd, auto_login, logout_on_stop, grace_ms, stale, foreign, foreign_logout, status_key, note_key, send_note }
-    Person { employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash }
+    PresenceConfig { rules, conditions, utc_offset_min, sync_when_logged_out, free_seating, low_is_offline, urgent_is_dnd, auto_login, logout_on_stop, grace_ms, stale, foreign, foreign_logout, status_key, note_key, send_note }
+    Person { employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, sync }
     PersonDn { number, switch }
     Limits { sip_start_line_bytes_max, sip_header_bytes_max, sip_head_bytes_max, sip_headers_max, sip_body_bytes_max, xml_depth_max, list_resources_max, cti_line_bytes_max, kv_depth_max, note_bytes_max, notes_queue_max }
 }
 
 choice! {
-    Mode { Normal }
+    Mode { Normal, Standalone, Bidirectional, PushOnly }
     NoteLevel { Debug, Info, Warn, Alarm }
     Redundancy { Single, Warm, Hot }
     Class { Unknown, Online, IdleOnline, Busy, IdleBusy, DoNotDisturb, BeRightBack, Away, Offline }
@@ -70,3 +71,21 @@ impl<'a> Field<'a> for ForeignRule {
         Some(after_ms.map_or(Self::UntilNextPresence, |after_ms| Self::Enforce { after_ms }))
     }
 }
+
+/// Newer parts of the configuration are written whole, by the derive.
+macro_rules! whole {
+    ($($name:ty),*) => { $(
+        impl<'a> Field<'a> for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                // Writing plain data to memory cannot fail.
+                postcard::to_allocvec(self).unwrap_or_default().as_slice().put(out);
+            }
+            fn take(from: &mut &'a [u8]) -> Option<Self> {
+                let bytes: &'a [u8] = Field::take(from)?;
+                postcard::from_bytes(bytes).ok()
+            }
+        }
+    )* };
+}
+
+whole!(PublishConfig, ChoiceConfig, Condition, Sync, WorkerCommand, Choice);

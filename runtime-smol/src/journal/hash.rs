@@ -4,7 +4,8 @@
 //! they have no effect outside.
 use uc_core::action::{CtiOut, CtiReq};
 use uc_core::codec::sip;
-use uc_core::presence::StateRequest;
+use uc_core::input::Choice;
+use uc_core::presence::{StateRequest, Why};
 use uc_core::{Action, Connector};
 
 /// Hash and count of the actions so far.
@@ -70,6 +71,15 @@ impl ActionHash {
                 self.line(msg, connector);
             }
             Action::Note(note) => self.link(10, 0, note.level() as u64),
+            Action::Persist { user, choice } => {
+                self.link(12, 0, u64::from(user.0));
+                self.num(match choice {
+                    None => 0,
+                    Some(Choice::LoggedIn) => 1,
+                    Some(Choice::LoggedOut) => 2,
+                    Some(Choice::State(row)) => 3 + u64::from(*row),
+                });
+            }
             Action::Drained => self.link(11, 0, 0),
         }
     }
@@ -102,11 +112,17 @@ impl ActionHash {
                     CtiReq::UnregisterAddress => 4,
                     CtiReq::AgentLogin => 8,
                     CtiReq::AgentLogout => 9,
-                    CtiReq::State(StateRequest { ready, work_mode, status }) => {
+                    CtiReq::State(StateRequest { ready, work_mode, why }) => {
                         if connector.directory().has_dn(dn) {
                             self.bytes(connector.note_of(dn).as_bytes());
                         }
-                        self.num(work_mode.map_or(0, |mode| u64::from(mode) + 1) << 8 | status as u64);
+                        self.num(
+                            work_mode.map_or(0, |mode| u64::from(mode) + 1) << 32
+                                | match why {
+                                    Why::Presence(class) => class as u64,
+                                    Why::Choice(row) => 1 << 16 | u64::from(row),
+                                },
+                        );
                         if ready { 10 } else { 11 }
                     }
                 };

@@ -55,6 +55,10 @@ pub(crate) enum Tag {
     Reconfigure,
     /// Stop in good order.
     Drain,
+    /// A worker's command by hand.
+    Worker,
+    /// A choice of an earlier life.
+    Restore,
     /// Inputs, actions and their hash so far.
     Hash,
     /// The last record, and why.
@@ -62,7 +66,7 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::Start,
         Self::Time,
         Self::Wake,
@@ -80,6 +84,8 @@ impl Tag {
         Self::CtiBroken,
         Self::Reconfigure,
         Self::Drain,
+        Self::Worker,
+        Self::Restore,
         Self::Hash,
         Self::End,
     ];

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use uc_core::Now;
 use uc_core::config::{
-    Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
+    TServerConfig, UcConfig,
 };
 use uc_core::entropy::Seed;
 
@@ -22,9 +23,12 @@ fn connector(workers: u32) -> Connector {
         ..Person::default()
     };
     let server = TServerConfig { name: "T1".into(), address: "127.0.0.1:1".into() };
-    let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30 };
+    let switch =
+        SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() };
     let config = Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "test".into(),
         uc: UcConfig::default(),
         cti: CtiConfig { switches: vec![switch], timers: CtiTimers::default(), pace: CtiPace::lync() },

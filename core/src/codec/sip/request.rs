@@ -86,7 +86,9 @@ impl core::fmt::Display for Address {
 mod tests {
     use super::*;
     use crate::codec::sip::{Decoded, Framer, Head, Name, Step, decode};
-    use crate::config::{Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, UcConfig, Watcher};
+    use crate::config::{
+        ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PublishConfig, UcConfig, Watcher,
+    };
     use crate::id::UserId;
     use crate::uc_event::Method;
     use alloc::borrow::Cow;
@@ -99,6 +101,8 @@ mod tests {
         let watchers = vec![Watcher { uri: "sip:w@contoso.example".into(), epid: "56b4641a00".into() }];
         Directory::new(Arc::new(Config {
             mode: Mode::Normal,
+            publish: PublishConfig::default(),
+            choice: ChoiceConfig::default(),
             application: "test".into(),
             uc: UcConfig { watchers, ..UcConfig::default() },
             cti: CtiConfig { switches: vec![], timers: CtiTimers::default(), pace: CtiPace::open() },

@@ -1,6 +1,8 @@
 //! A SIP side with everything it needs, and the words to tell a story with: `connect`, `answer`, `notify`, `run`.
 use crate::action::Action;
-use crate::config::{Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, UcConfig, UcEndpoint, UcPace, Watcher};
+use crate::config::{
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PublishConfig, UcConfig, UcEndpoint, UcPace, Watcher,
+};
 use crate::cx::{Cx, Out};
 use crate::deadlines::{Deadlines, TimerKey};
 use crate::directory::Directory;
@@ -49,6 +51,8 @@ pub(super) fn config(users: usize) -> Config {
     uc.timers.jitter_percent = 0;
     Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "test".into(),
         uc,
         cti: CtiConfig { switches: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },

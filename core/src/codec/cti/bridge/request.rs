@@ -11,7 +11,7 @@ use crate::codec::cti::catalogue::{
 use crate::codec::cti::message::{KvList, Message, Value};
 use crate::config::{Config, Redundancy};
 use crate::id::{CtiLinkId, DnId};
-use crate::presence::Class;
+use crate::presence::{Class, StateRequest, Why};
 use alloc::string::String;
 
 /// Control mode "default"; the numbers of the others are unverified.
@@ -63,7 +63,7 @@ pub(super) fn texts<'a>(connector: &'a Connector, dn: DnId, req: CtiReq, passwor
     let user = directory.user_of(dn);
     let person = directory.person(user);
     let class = match req {
-        CtiReq::State(state) => state.status,
+        CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => class,
         CtiReq::AgentLogout => connector.worker(user).map_or(Class::Unknown, |worker| worker.class),
         _ => Class::Unknown,
     };

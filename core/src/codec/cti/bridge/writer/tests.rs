@@ -4,11 +4,12 @@ use crate::action::ShortText;
 use crate::codec::cti::bridge::message_of;
 use crate::codec::cti::{KvValue, Value};
 use crate::config::{
-    Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
+    TServerConfig, UcConfig,
 };
 use crate::entropy::Seed;
 use crate::id::DnId;
-use crate::presence::{Class, StateRequest};
+use crate::presence::{Class, StateRequest, Why};
 use crate::{Mono, Now};
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -16,7 +17,8 @@ use alloc::vec;
 
 fn connector() -> Connector {
     let server = |name: &str| TServerConfig { name: name.into(), address: "127.0.0.1:7777".into() };
-    let switch = |name: &str, servers, redundancy| SwitchConfig { name: name.into(), servers, redundancy, session: "7f3a".into(), linger_s: 30 };
+    let switch =
+        |name: &str, servers, redundancy| SwitchConfig { name: name.into(), servers, redundancy, session: "7f3a".into(), linger_s: 30, free_dns: Vec::new() };
     let person = |id: &str, number: &str, queue: &str, password: &str| Person {
         employee_id: id.into(),
         agent_login: number.into(),
@@ -27,6 +29,8 @@ fn connector() -> Connector {
     };
     let config = Config {
         mode: Mode::Normal,
+        publish: PublishConfig::default(),
+        choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig::default(),
         cti: CtiConfig {
@@ -87,7 +91,7 @@ fn a_login_carries_queue_and_password_where_configured() {
 
 #[test]
 fn a_work_mode_is_sent_only_when_the_mapping_has_one() {
-    let state = |work_mode| CtiReq::State(StateRequest { ready: false, work_mode, status: Class::Away });
+    let state = |work_mode| CtiReq::State(StateRequest { ready: false, work_mode, why: Why::Presence(Class::Away) });
     let text = lines(&mut Writer::new(None), 0, &[request(3, 0, state(Some(4))), request(4, 0, state(None))]);
     assert_eq!(text.matches(r#""id":11,"name":"RequestAgentNotReady""#).count(), 2);
     assert_eq!(text.matches(r#"["AttributeThisDN","str","5002"],["AttributeAgentWorkMode","int",4],["AttributeReasons","kvlist",["#).count(), 1);
@@ -125,7 +129,7 @@ fn the_log_sees_the_same_message_without_the_password() {
     let login = message_of(&request(7, 1, CtiReq::AgentLogin), &connector, CtiLinkId(0)).expect("configured");
     assert_eq!((login.id, &*login.name, login.int("AttributeReferenceID")), (8, "RequestAgentLogin", Some(7)));
     assert_eq!(login.str("AttributePassword"), Some("[output suppressed]"));
-    let state = CtiReq::State(StateRequest { ready: true, work_mode: None, status: Class::Online });
+    let state = CtiReq::State(StateRequest { ready: true, work_mode: None, why: Why::Presence(Class::Online) });
     let ready = message_of(&request(8, 0, state), &connector, CtiLinkId(0)).expect("configured");
     assert_eq!(ready.kv("AttributeReasons").and_then(|reasons| reasons.get("KW_UC_STATUS")), Some(&KvValue::Str("online".into())));
     let open = message_of(&CtiOut::Open { linger_s: 9 }, &connector, CtiLinkId(1)).expect("configured");
