@@ -141,16 +141,15 @@ impl CtiSide {
         }
     }
 
-    /// The answer to a request of ours that a newer one has replaced, or a repetition of it: its state may be out of date, so the DN is asked. Only a login is
-    /// believed, so that what T-Server chooses after it is not taken for somebody else's wish.
+    /// The answer to a request of ours that a newer one has replaced, or a repetition of it: its state may be out of date, so the DN is asked. What else it
+    /// tells is judged by who remembers what was given up.
     fn on_old(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
-        if !self.is_active(link) || state_of(event).is_none() || matches!(event.id, n::EVENT_REGISTERED | n::EVENT_ADDRESS_INFO) {
+        let Some(state) = state_of(event) else { return };
+        if !self.is_active(link) || matches!(event.id, n::EVENT_REGISTERED | n::EVENT_ADDRESS_INFO) {
             return;
         }
         self.links[link.index()].rows.doubt(dn);
-        if event.id == n::EVENT_AGENT_LOGIN {
-            self.tell(cx, dn, event, crate::views::AgentState::LoggedIn, Origin::Late(CtiReq::AgentLogin));
-        }
+        self.tell(cx, dn, event, state, Origin::Old);
     }
 
     /// An event without a request of ours behind it.

@@ -62,6 +62,8 @@ pub(crate) enum Origin {
     Answer(CtiReq),
     /// The answer to this request of ours, after we had given it up.
     Late(CtiReq),
+    /// The answer to an older request of ours, or a repetition of it; the DN is being asked.
+    Old,
     /// An event nobody here asked for.
     Unsolicited,
     /// Registration or query.
