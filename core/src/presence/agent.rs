@@ -26,7 +26,7 @@ impl Presence {
                 self.on_snapshot(dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
             }
-            AgentNews::State { state, origin: Origin::Old, status, note } => self.on_old(dn, state, reasons(status, note)),
+            AgentNews::State { state, origin: Origin::Old, why, note } => self.on_old(dn, state, reasons(why, note)),
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
             AgentNews::InService(true) => {
                 let slot = &mut self.dns[dn.index()];
@@ -147,9 +147,9 @@ impl Presence {
 
     /// An answer out of its turn. Only a login is believed, so that what T-Server chooses after it is not taken for somebody else's wish, and the very request
     /// whose fate is unknown: it ends what T-Server chose after a login, so that what comes next is somebody's wish.
-    fn on_old(&mut self, dn: DnId, state: AgentState, reasons: Option<(Class, u32)>) {
+    fn on_old(&mut self, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
         let lost = match (self.dns[dn.index()].lost, reasons) {
-            (Some(CtiReq::State(request)), Some((status, _))) => status == request.status && fulfils(state, CtiReq::State(request)),
+            (Some(CtiReq::State(request)), Some((why, _))) => why == request.why && fulfils(state, CtiReq::State(request)),
             _ => false,
         };
         if state == AgentState::LoggedIn || lost {
