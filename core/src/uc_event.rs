@@ -131,10 +131,12 @@ pub enum TerminationReason {
 pub enum Body<'a> {
     /// No body.
     None,
-    /// One user's `categories` document: the hot shape.
+    /// One user's `categories` document: the hot shape. A PIDF document comes as one, too (`spec/ms-pres.md` 10).
     Categories(CategoryDoc<'a>),
     /// RLMI, bare or multipart with documents.
     List(Box<ListDoc<'a>>),
+    /// One user's calls (RFC 4235).
+    Calls(Box<DialogInfo<'a>>),
     /// `text/registration-event` (`spec/ms-pres.md` 3.5).
     Registration(RegistrationEvent),
     /// A media type this version does not read; the text is the type.
@@ -237,7 +239,7 @@ pub struct ListDoc<'a> {
     pub full_state: bool,
     /// In document order.
     pub resources: Vec<Resource<'a>>,
-    /// Every readable `categories` part, in order. The document's `uri` counts, not the `cid`.
+    /// Every readable `categories` or PIDF part, in order. The document's `uri` counts, not the `cid`.
     pub docs: Vec<CategoryDoc<'a>>,
     /// Parts that could not be read: content id and what was wrong. The others stand.
     pub faults: Vec<(Cow<'a, str>, crate::codec::xml::XmlFault)>,
@@ -266,6 +268,43 @@ pub enum ResourceState<'a> {
     Terminated(TerminationReason),
     /// Not authorised yet, listed without an instance, or an unknown state: wait.
     Pending,
+}
+
+/// `dialog-info` (RFC 4235; `spec/ms-pres.md` 9.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogInfo<'a> {
+    /// Whose calls.
+    pub entity: Cow<'a, str>,
+    /// Rises by one with every document of a subscription; absent when missing or no number.
+    pub version: Option<u32>,
+    /// All calls, else only those that changed.
+    pub full: bool,
+    /// In document order; bounded by `limits.list_resources_max`.
+    pub calls: Vec<Call<'a>>,
+}
+
+/// One `dialog` element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call<'a> {
+    /// `dialog@id`
+    pub id: Cow<'a, str>,
+    /// `state`
+    pub state: CallState,
+}
+
+/// How far a call has come (RFC 4235 §3.7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallState {
+    /// Asked for. Unknown words count as this.
+    Trying,
+    /// A provisional answer without a tag came.
+    Proceeding,
+    /// Ringing.
+    Early,
+    /// Answered.
+    Confirmed,
+    /// Over.
+    Terminated,
 }
 
 /// `text/registration-event` (MS-SIPREGE; `spec/ms-pres.md` 3.5).

@@ -117,7 +117,7 @@ fn sip() {
 
 #[test]
 fn xml() {
-    let mut inputs = bodies(files(&["corpus/sip", "corpus/sip-bad", "corpus/sipe"]));
+    let mut inputs = bodies(files(&["corpus/sip", "corpus/sip-bad", "corpus/sipe", "corpus/kamailio"]));
     inputs.extend(files(&["tests/fuzz/seeds/xml"]));
     replay(uc_core::codec::xml::fuzz, inputs, MUTATIONS);
 }

@@ -44,6 +44,7 @@ fn body(body: &Body<'_>) -> String {
             let docs: Vec<String> = list.docs.iter().map(document).collect();
             format!(" [list of {}; {}; {} faults]", resources.join(", "), docs.join("; "), list.faults.len())
         }
+        Body::Calls(info) => format!(" [calls of {}: {:?}]", info.entity, info.calls),
         Body::Registration(event) => format!(" [{event:?}]"),
         Body::Unsupported(media) => format!(" [unread {media}]"),
         Body::Fault(fault) => format!(" [fault: {fault}]"),

@@ -75,7 +75,7 @@ impl UcSide {
         match body {
             Body::Categories(doc) => self.take_document(cx, id, doc, replace),
             Body::List(list) => self.take_list(cx, id, list, replace),
-            Body::None | Body::Registration(_) | Body::Unsupported(_) | Body::Fault(_) => return false,
+            Body::None | Body::Calls(_) | Body::Registration(_) | Body::Unsupported(_) | Body::Fault(_) => return false,
         }
         true
     }

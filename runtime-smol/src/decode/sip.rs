@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use uc_core::codec::sip::{Decoded, Framer, Head, Name, StartLine, Step, decode};
 use uc_core::codec::xml::decode_body;
 use uc_core::config::Limits;
-use uc_core::uc_event::{Body, CategoryDoc, Found as Category, ResourceState};
+use uc_core::uc_event::{Body, CallState, CategoryDoc, DialogInfo, Found as Category, ResourceState};
 
 /// All messages of a stream. What cannot be framed ends it.
 pub(super) fn stream(bytes: &[u8]) -> Vec<Found> {
@@ -91,10 +91,22 @@ fn body(body: &Body<'_>, said: &mut Vec<String>, facts: &mut Map<String, Value>,
             list.docs.iter().for_each(|doc| document(doc, said, facts));
             faults.extend(list.faults.iter().map(|(part, fault)| format!("part {part}: {fault}")));
         }
+        Body::Calls(info) => calls(info, said, facts),
         Body::Registration(event) => drop(facts.insert("registration".into(), format!("{event:?}").into())),
         Body::Fault(fault) => faults.push(fault.to_string()),
         Body::Unsupported(kind) => drop(facts.insert("unread".into(), (*kind).into())),
         Body::None => {}
+    }
+}
+
+/// `uri=dialog/state` of the call that has come furthest; calls that are over count least.
+fn calls(info: &DialogInfo<'_>, said: &mut Vec<String>, facts: &mut Map<String, Value>) {
+    let furthest = info.calls.iter().map(|call| call.state).max_by_key(|state| if *state == CallState::Terminated { None } else { Some(*state) });
+    let word = furthest.map_or_else(|| "none".to_owned(), |state| format!("{state:?}").to_lowercase());
+    said.push(format!("{}=dialog/{word}", info.entity.to_lowercase()));
+    info.version.map(|version| facts.insert("version".into(), version.into()));
+    if !info.full {
+        facts.insert("partial".into(), true.into());
     }
 }
 

@@ -1,12 +1,12 @@
 //! Well-formed messages: what comes out equals the row of the manifest.
-use crate::support::{cut, docs, manifest, users};
+use crate::support::{cut, docs, manifest, standard, users};
 use serde_json::Value;
 use uc_core::codec::sip::{Decoded, Head, Name, StartLine, decode, encode_answer};
 use uc_core::config::Limits;
 use uc_core::presence::Class;
 use uc_core::uc_event::{Body, Found, RegistrationEvent, ResourceState, Response, SubState, TerminationReason};
 
-/// Columns of `corpus/sip/MANIFEST.tsv`.
+/// Columns of `MANIFEST.tsv`.
 struct Row<'a> {
     file: &'a str,
     start: &'a str,
@@ -24,8 +24,10 @@ fn without_space(value: &[u8]) -> String {
 
 #[test]
 fn every_message_equals_its_row() {
-    let rows = manifest("sip");
+    let mut rows = manifest("sip");
     assert!(rows.len() > 150);
+    rows.extend(manifest("kamailio"));
+    assert!(rows.len() > 210);
     for (columns, bytes) in &rows {
         let [file, _what, start, call_id, cseq, event, state, users, facts] = &columns[..] else { panic!("columns of {columns:?}") };
         let facts = serde_json::from_str(facts).expect(file);
@@ -150,9 +152,8 @@ fn check_body(row: &Row<'_>, body: &Body<'_>) {
     let file = row.file;
     assert!(!matches!(body, Body::Fault(_)), "{file}: {body:?}");
     if let Body::Unsupported(_) = body {
-        // Foreign formats (PIDF, dialog-info) and roaming data are not read by this version.
-        let foreign = |user: &str| ["=open", "=closed", "=dialog/"].iter().any(|mark| user.contains(mark));
-        assert!(row.users == "-" || row.users.split(' ').all(foreign), "{file}: {body:?}");
+        // Roaming data are not read by this version.
+        assert_eq!(row.users, "-", "{file}: {body:?}");
         return;
     }
     let got = users(body);
@@ -164,7 +165,9 @@ fn check_body(row: &Row<'_>, body: &Body<'_>) {
         assert_eq!((&*doc.uri, class), (&*format!("sip:{}", legacy["uri"].as_str().expect("uri")), row.facts["mapped"].as_str().expect("class")), "{file}");
         return;
     }
-    assert_eq!(if got.is_empty() { "-".to_string() } else { got.join(" ") }, row.users, "{file}");
+    let want: Vec<String> = row.users.split(' ').map(|user| standard(user, row.facts.get("other").and_then(Value::as_str))).collect();
+    assert_eq!(if got.is_empty() { "-".to_string() } else { got.join(" ") }, want.join(" "), "{file}");
+    check_calls(row, body);
     for (uri, note) in row.facts.get("notes").and_then(Value::as_object).into_iter().flatten() {
         let docs = docs(body);
         let doc = docs.iter().find(|doc| doc.uri.eq_ignore_ascii_case(uri)).unwrap_or_else(|| panic!("{file}: no document of {uri}"));
@@ -196,6 +199,15 @@ fn check_body(row: &Row<'_>, body: &Body<'_>) {
         if let Some(full) = row.facts.get("fullState").and_then(Value::as_bool) {
             assert_eq!(list.full_state, full, "{file}");
         }
+    }
+}
+
+/// Version and kind of a document about calls.
+fn check_calls(row: &Row<'_>, body: &Body<'_>) {
+    let Body::Calls(info) = body else { return };
+    assert_eq!(info.full, row.facts.get("partial").is_none(), "{}", row.file);
+    if let Some(version) = row.facts.get("version").and_then(Value::as_u64) {
+        assert_eq!(info.version.map(u64::from), Some(version), "{}", row.file);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use uc_core::codec::sip::{Framer, SipFault, Step};
 use uc_core::config::Limits;
-use uc_core::uc_event::{Body, CategoryDoc, Found};
+use uc_core::uc_event::{Body, CallState, CategoryDoc, DialogInfo, Found};
 
 /// A folder of the corpus.
 pub(crate) fn corpus(folder: &str) -> PathBuf {
@@ -101,7 +101,45 @@ pub(crate) fn users(body: &Body<'_>) -> Vec<String> {
         };
         Some(format!("{}={value}", doc.uri.to_lowercase()))
     };
-    docs(body).into_iter().filter_map(one).collect()
+    match body {
+        Body::Calls(info) => vec![format!("{}=dialog/{}", info.entity.to_lowercase(), furthest(info))],
+        _ => docs(body).into_iter().filter_map(one).collect(),
+    }
+}
+
+/// The state a row names of several calls.
+fn furthest(info: &DialogInfo<'_>) -> &'static str {
+    let words = [
+        (CallState::Confirmed, "confirmed"),
+        (CallState::Early, "early"),
+        (CallState::Proceeding, "proceeding"),
+        (CallState::Trying, "trying"),
+        (CallState::Terminated, "terminated"),
+    ];
+    words.iter().find(|(state, _)| info.calls.iter().any(|call| call.state == *state)).map_or("none", |(_, word)| word)
+}
+
+/// What a user of a row with standard presence (`open/activity`) becomes: the mapping of `spec/ms-pres.md` 10, written down once more. Others stay as they are.
+pub(crate) fn standard(user: &str, other: Option<&str>) -> String {
+    let Some((uri, basic, activity)) = user.split_once('=').and_then(|(uri, value)| value.split_once('/').map(|(basic, activity)| (uri, basic, activity)))
+    else {
+        return user.to_string();
+    };
+    let said = match (basic, activity) {
+        ("closed", _) => "18500/-".to_string(),
+        ("open", "-" | "unknown") => "3500/-".into(),
+        ("open", "busy") if other == Some("do-not-disturb") => "9500/-".into(),
+        ("open", "busy") => format!("6500/{}", other.map_or_else(|| "-".to_string(), |text| format!("custom:{}", percent(text)))),
+        ("open", "on-the-phone") => "6500/on-the-phone".into(),
+        ("open", "meeting") => "6500/in-a-meeting".into(),
+        ("open", "presentation") => "9000/in-presentation".into(),
+        ("open", "lunch") => "12500/lunch".into(),
+        ("open", "away") => "15500/-".into(),
+        ("open", "vacation" | "permanent-absence") => "15500/out-of-office".into(),
+        ("open", other) => panic!("{other} has no row in this table"),
+        _ => return user.to_string(),
+    };
+    format!("{uri}={said}")
 }
 
 /// Percent-encoding of everything but letters, digits and `_.-~`.

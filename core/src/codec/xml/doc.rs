@@ -34,6 +34,10 @@ pub(super) enum Ns {
     Rlmi,
     /// `presentity` documents of the 2005 generation.
     Legacy,
+    /// RFC 3863
+    Pidf,
+    /// RFC 4235
+    DialogInfo,
     /// Any other.
     Other,
 }
@@ -48,6 +52,8 @@ impl Ns {
             "http://www.w3.org/2001/XMLSchema-instance" => Self::Xsi,
             "urn:ietf:params:xml:ns:rlmi" => Self::Rlmi,
             "http://schemas.microsoft.com/2002/09/sip/presence" => Self::Legacy,
+            "urn:ietf:params:xml:ns:pidf" => Self::Pidf,
+            "urn:ietf:params:xml:ns:dialog-info" => Self::DialogInfo,
             _ => Self::Other,
         }
     }

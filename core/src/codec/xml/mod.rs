@@ -1,11 +1,13 @@
-//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events (`spec/ms-pres.md` 3.5, 4, 5).
+//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events (`spec/ms-pres.md` 3.5, 4, 5), PIDF and dialog-info of
+//! standard presence (9).
 //!
 //! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by `hot` without allocation;
 //! everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
 //!
-//! Not read here: PIDF (`application/pidf+xml`), dialog-info, roaming-self and publication documents; they come out as [`Body::Unsupported`].
+//! Not read here: roaming-self and publication documents; they come out as [`Body::Unsupported`].
 mod batch;
 mod categories;
+mod dialog_info;
 mod doc;
 mod fault;
 mod hot;
@@ -13,6 +15,7 @@ mod legacy;
 mod media_type;
 mod multipart;
 mod owned;
+mod pidf;
 mod registration;
 mod rlmi;
 mod transfer;
@@ -41,10 +44,14 @@ pub fn decode_body<'a>(content_type: &'a str, body: &'a [u8], limits: &Limits) -
     let media_type = MediaType::parse(content_type);
     let decoded = if media_type.is("application/msrtc-event-categories+xml") {
         decode_categories(body, limits).map(Body::Categories)
+    } else if media_type.is("application/pidf+xml") {
+        pidf::decode(body, limits.xml_depth_max).map(Body::Categories)
     } else if media_type.is("multipart/related") || media_type.is("multipart/mixed") {
         multipart::decode(&media_type, body, limits).map(|list| Body::List(Box::new(list)))
     } else if media_type.is("application/rlmi+xml") {
         rlmi::decode(body, limits).map(|list| Body::List(Box::new(list)))
+    } else if media_type.is("application/dialog-info+xml") {
+        dialog_info::decode(body, limits).map(|info| Body::Calls(Box::new(info)))
     } else if media_type.is("text/registration-event") {
         Ok(Body::Registration(registration::decode(body)))
     } else if media_type.is("text/xml+msrtc.pidf") {
@@ -78,6 +85,8 @@ pub fn fuzz(data: &[u8]) {
         "application/rlmi+xml",
         "text/registration-event",
         "text/xml+msrtc.pidf",
+        "application/pidf+xml",
+        "application/dialog-info+xml",
         "multipart/related;type=\"application/rlmi+xml\";start=resourceList;boundary=50UBfW7LSCVLtggUPe5z",
         "multipart/related;boundary=b",
     ];

@@ -5,7 +5,7 @@
 //! them but the choice of the root among several lists.
 use super::fault::{XmlFault, offset, quote};
 use super::media_type::MediaType;
-use super::{categories, decode_categories, owned, rlmi, transfer};
+use super::{categories, decode_categories, owned, pidf, rlmi, transfer};
 use crate::config::Limits;
 use crate::uc_event::ListDoc;
 use alloc::borrow::Cow;
@@ -76,6 +76,12 @@ impl<'a> Collected<'a, '_> {
             let doc = match transfer::decode(encoding, content)? {
                 Cow::Borrowed(bytes) => decode_categories(bytes, limits)?,
                 Cow::Owned(bytes) => owned::category_doc(categories::decode(&bytes, limits.xml_depth_max)?),
+            };
+            self.list.docs.push(doc);
+        } else if media_type.is("application/pidf+xml") {
+            let doc = match transfer::decode(encoding, content)? {
+                Cow::Borrowed(bytes) => pidf::decode(bytes, limits.xml_depth_max)?,
+                Cow::Owned(bytes) => owned::category_doc(pidf::decode(&bytes, limits.xml_depth_max)?),
             };
             self.list.docs.push(doc);
         } else if media_type.is("application/rlmi+xml") {

@@ -340,7 +340,7 @@ fn encoded_and_nested_parts() {
 #[test]
 fn other_types() {
     assert!(matches!(decode_body(TYPE, b"", &limits()), Body::None));
-    assert!(matches!(decode_body("application/pidf+xml", b"<presence/>", &limits()), Body::Unsupported("application/pidf+xml")));
+    assert!(matches!(decode_body("application/pidf-diff+xml", b"<presence/>", &limits()), Body::Unsupported("application/pidf-diff+xml")));
     assert!(matches!(decode_body("", b"x", &limits()), Body::Unsupported("")));
 }
 
