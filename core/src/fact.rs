@@ -10,7 +10,8 @@ use alloc::collections::VecDeque;
 pub(crate) enum Fact {
     /// The UC platform said something about a user.
     Presence { user: UserId, update: PresenceUpdate },
-    /// The publication of a user is what we asked for: a row of `config.publish.states`, or withdrawn.
+    /// The publication of a user is what we asked for: a row of `config.publish.states`, or withdrawn. Told once for every command that was not overtaken by a
+    /// later one, also when nothing had to be sent for it. The same row commanded again is published again.
     Published { user: UserId, row: Option<StateRow> },
     /// The publisher gave up for now (refused, no endpoint, conflicts); it tries again by itself or at the next command.
     PublishFailed { user: UserId },

@@ -101,6 +101,8 @@ pub enum Activity {
     Custom,
     /// A token we do not know.
     Other,
+    /// A text of `config.publish.states`: a publication of ours, now or of an earlier life.
+    Published,
 }
 
 impl Activity {
@@ -134,6 +136,7 @@ impl Activity {
             Self::OffWork => "off-work",
             Self::Custom => "custom",
             Self::Other => "other",
+            Self::Published => "published",
         }
     }
 }

@@ -1,9 +1,11 @@
 //! From a decoded `categories` document to what presence is told (`spec/ms-pres.md` 4.6).
+use crate::config::PublishedState;
 use crate::presence::{Activity, NoteChange, PresenceUpdate, StateChange};
 use crate::uc_event::{CategoryDoc, Found};
 
-/// The update in a document. `note_max` bytes of the note are kept, cut at a character.
-pub(super) fn update_of(doc: &CategoryDoc<'_>, first: bool, note_max: u32) -> PresenceUpdate {
+/// The update in a document. `note_max` bytes of the note are kept, cut at a character. A text of one of `ours`, what we publish ourselves, is told apart from
+/// everybody else's.
+pub(super) fn update_of(doc: &CategoryDoc<'_>, first: bool, note_max: u32, ours: &[PublishedState]) -> PresenceUpdate {
     let state = match &doc.state {
         Found::Absent => StateChange::Unchanged,
         Found::Empty => StateChange::Empty,
@@ -13,6 +15,7 @@ pub(super) fn update_of(doc: &CategoryDoc<'_>, first: bool, note_max: u32) -> Pr
             Some(availability) => StateChange::Value {
                 availability,
                 activity: match (&value.token, &value.custom) {
+                    (_, Some(text)) if ours.iter().any(|state| !state.text.is_empty() && *state.text == **text) => Activity::Published,
                     (Some(token), _) if !token.is_empty() => Activity::from_token(token),
                     (_, Some(_)) => Activity::Custom,
                     _ => Activity::None,
@@ -56,7 +59,7 @@ mod tests {
             publish_time: PublishTime(7),
             ..StateValue::default()
         };
-        let activity = |token| match update_of(&doc(Found::Value(value(token)), Found::Absent), true, 10).state {
+        let activity = |token| match update_of(&doc(Found::Value(value(token)), Found::Absent), true, 10, &[]).state {
             StateChange::Value { activity, availability: 6500, publish_time: PublishTime(7) } => activity,
             other => panic!("{other:?}"),
         };
@@ -66,14 +69,31 @@ mod tests {
     }
 
     #[test]
+    fn our_own_text_is_recognised_whatever_the_token() {
+        let ours = crate::config::PublishConfig::default().states;
+        let activity = |text: &'static str, token: Option<&'static str>| {
+            let value = StateValue { availability: Some(6500), token: token.map(Into::into), custom: Some(text.into()), ..StateValue::default() };
+            match update_of(&doc(Found::Value(value), Found::Absent), true, 10, &ours).state {
+                StateChange::Value { activity, .. } => activity,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(activity("After Call Work", None), Activity::Published);
+        assert_eq!(activity("Legal Guard", Some("urgent-interruptions-only")), Activity::Published);
+        assert_eq!(activity("after call work", None), Activity::Custom);
+        assert_eq!(activity("", None), Activity::Custom, "rows without a text are not recognised by it");
+    }
+
+    #[test]
     fn a_state_without_a_number_changes_nothing_and_an_empty_one_is_empty() {
-        assert_eq!(update_of(&doc(Found::Value(StateValue::default()), Found::Absent), false, 10).state, StateChange::Unchanged);
-        assert_eq!(update_of(&doc(Found::Empty, Found::Absent), false, 10).state, StateChange::Empty);
+        assert_eq!(update_of(&doc(Found::Value(StateValue::default()), Found::Absent), false, 10, &[]).state, StateChange::Unchanged);
+        assert_eq!(update_of(&doc(Found::Empty, Found::Absent), false, 10, &[]).state, StateChange::Empty);
     }
 
     #[test]
     fn a_note_is_cut_at_a_character() {
-        let note = |text: &'static str| update_of(&doc(Found::Absent, Found::Value(NoteValue { text: text.into(), ..NoteValue::default() })), false, 4).note;
+        let note =
+            |text: &'static str| update_of(&doc(Found::Absent, Found::Value(NoteValue { text: text.into(), ..NoteValue::default() })), false, 4, &[]).note;
         assert_eq!(note("grüße"), NoteChange::Set("grü".into()));
         assert_eq!(note("gräß"), NoteChange::Set("grä".into()));
         assert_eq!(note(""), NoteChange::Cleared);

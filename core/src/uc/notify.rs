@@ -91,7 +91,7 @@ impl UcSide {
         if slot.place == Place::Pending {
             slot.place = Place::Live;
         }
-        cx.fact(Fact::Presence { user, update: update_of(doc, first, cx.config.limits.note_bytes_max) });
+        cx.fact(Fact::Presence { user, update: update_of(doc, first, cx.config.limits.note_bytes_max, &cx.config.publish.states) });
     }
 
     fn take_list(&mut self, cx: &mut Cx<'_>, id: DialogId, list: &ListDoc<'_>, replace: bool) {
