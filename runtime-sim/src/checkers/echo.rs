@@ -5,7 +5,7 @@ use super::{Checker, Scene, Verdict};
 use crate::model::Shown;
 use std::collections::BTreeMap;
 use uc_core::action::{CtiOut, CtiReq};
-use uc_core::cti_event::CtiEvent;
+use uc_core::cti_event::{CtiEvent, TEvent};
 use uc_core::id::{CtiLinkId, DnId};
 use uc_core::{Action, Connector, Input};
 
@@ -23,7 +23,22 @@ pub struct NoEcho {
     reported: Reported,
     sent: BTreeMap<DnId, Sent>,
     /// The last confirmed request of each DN, until something else happens to it.
-    confirmed: BTreeMap<DnId, (CtiReq, Box<str>)>,
+    confirmed: BTreeMap<DnId, Confirmed>,
+}
+
+#[derive(Clone, Debug)]
+struct Confirmed {
+    req: CtiReq,
+    note: Box<str>,
+    /// The reasons of the answer.
+    reasons: Reasons,
+}
+
+/// `KW_UC_STATUS` and `KW_UC_NOTE`, the latter as raw JSON.
+type Reasons = (Option<Box<str>>, Option<Box<str>>);
+
+fn reasons_of(event: &TEvent<'_>) -> Reasons {
+    (event.kw_status.map(Into::into), event.kw_note.map(Into::into))
 }
 
 const fn shown_after(req: &CtiReq) -> Option<Shown> {
@@ -35,18 +50,19 @@ const fn shown_after(req: &CtiReq) -> Option<Shown> {
 }
 
 impl NoEcho {
-    fn on_event(&mut self, core: &Connector, link: CtiLinkId, event: &uc_core::cti_event::TEvent<'_>) {
+    fn on_event(&mut self, core: &Connector, link: CtiLinkId, event: &TEvent<'_>) {
         let Some(dn) = dn_of(core, link, event) else { return };
         let answers_ours = self.sent.get(&dn).is_some_and(|s| s.link == link && s.ref_id == event.ref_id);
         if answers_ours {
             let Some(sent) = self.sent.remove(&dn) else { return };
             if event.id != number::ERROR && shown_by(event) == shown_after(&sent.req) && shown_by(event).is_some() {
-                self.confirmed.insert(dn, (sent.req, sent.note));
+                self.confirmed.insert(dn, Confirmed { req: sent.req, note: sent.note, reasons: reasons_of(event) });
             }
             return;
         }
-        // The same state once more is our own echo; another state is news.
-        let same = self.confirmed.get(&dn).is_some_and(|(req, _)| shown_by(event) == shown_after(req));
+        // The same state once more is our own echo; another state is news, and so are other reasons: an older request of ours was executed late.
+        let reasons = reasons_of(event);
+        let same = self.confirmed.get(&dn).is_some_and(|done| shown_by(event) == shown_after(&done.req) && (reasons.0.is_none() || reasons == done.reasons));
         if shown_by(event).is_some() && !same {
             self.confirmed.remove(&dn);
         }
@@ -78,7 +94,7 @@ impl Checker for NoEcho {
             return Ok(());
         }
         let note: Box<str> = scene.core.note_of(*dn).into();
-        if self.confirmed.get(dn).is_some_and(|(done, with)| done == req && *with == note) {
+        if self.confirmed.get(dn).is_some_and(|done| done.req == *req && done.note == note) {
             return Err(format!("{dn}: {req:?} was confirmed and is sent again although nothing else happened"));
         }
         self.sent.insert(*dn, Sent { link: *link, ref_id: *ref_id, req: *req, note });
