@@ -81,10 +81,14 @@ impl Connector {
         it
     }
 
-    /// Takes one input. Never fails, never panics on what a peer sent. Time does not go back: an earlier `now` counts as the last one.
+    /// Takes one input. Never fails, never panics on what a peer sent. Time does not go back: an earlier `now` counts as the last one. After
+    /// [`Action::Drained`] nothing happens any more.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
         let now = if now.mono < self.last.mono { self.last } else { now };
         self.last = now;
+        if self.drain == Drain::Done {
+            return;
+        }
         match input {
             Input::Wake => {}
             Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
@@ -151,7 +155,7 @@ impl Connector {
         if self.drain != Drain::Done {
             self.drain = Drain::Done;
             self.cti.close(&mut cx!(self, now));
-            self.deadlines.clear(TimerKey::Drain);
+            self.deadlines = Deadlines::default();
             self.out.actions.push_back(Action::Drained);
         }
     }

@@ -5,7 +5,7 @@
 use crate::config::{Config, Person, PersonDn};
 use crate::id::{DnId, SwitchId, UserId};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
@@ -19,8 +19,9 @@ pub struct Directory {
     by_uri: HashTable<u32>,
     by_dn: HashTable<u32>,
     free_users: Vec<u32>,
-    free_dns: Vec<u32>,
-    /// DNs the last re-configuration removed: their numbers are still needed to un-register them.
+    /// Oldest first: an id is used again as late as possible.
+    free_dns: VecDeque<u32>,
+    /// DNs that re-configurations removed, until their id is used again: their numbers are still needed to un-register them.
     departed: BTreeMap<DnId, PersonDn>,
 }
 
@@ -73,7 +74,7 @@ impl Directory {
             by_uri: HashTable::new(),
             by_dn: HashTable::new(),
             free_users: Vec::new(),
-            free_dns: Vec::new(),
+            free_dns: VecDeque::new(),
             departed: BTreeMap::new(),
         };
         it.apply(config);
@@ -116,10 +117,7 @@ impl Directory {
         let (reusable, just_freed) = held.split_at(held.len() - changes.removed_users.len());
         self.free_users = reusable.to_vec();
         let just_freed = just_freed.to_vec();
-        let held_dns = core::mem::take(&mut self.free_dns);
-        let (reusable, just_freed_dns) = held_dns.split_at(held_dns.len() - changes.removed_dns.len());
-        self.free_dns = reusable.to_vec();
-        let just_freed_dns = just_freed_dns.to_vec();
+        let just_freed_dns = self.free_dns.split_off(self.free_dns.len() - changes.removed_dns.len());
         for at in fresh {
             let id = self.free_users.pop().unwrap_or_else(|| {
                 self.users.push(UserEntry { person: NONE, first_dn: NONE });
@@ -130,14 +128,16 @@ impl Directory {
             self.add_dns(UserId(id), &mut changes);
         }
         // DNs of kept persons are added last for the same reason.
+        let mut added = changes.added_users.clone();
+        added.sort_unstable();
         for id in 0..self.users.len() as u32 {
-            if self.users[id as usize].person != NONE && !changes.added_users.contains_sorted(UserId(id)) {
+            if self.users[id as usize].person != NONE && added.binary_search(&UserId(id)).is_err() {
                 self.add_dns(UserId(id), &mut changes);
             }
         }
         self.free_users.extend(just_freed);
         self.free_dns.extend(just_freed_dns);
-        self.departed = changes.removed_dns.iter().cloned().collect();
+        self.departed.extend(changes.removed_dns.iter().cloned());
         self.rebuild_index();
         changes
     }
@@ -187,7 +187,7 @@ impl Directory {
                 }
                 self.dns[dn as usize] = DnEntry { user: NONE, at: NONE, next: NONE };
                 changes.removed_dns.push((DnId(dn), number.clone()));
-                self.free_dns.push(dn);
+                self.free_dns.push_back(dn);
             }
             dn = next;
         }
@@ -201,10 +201,11 @@ impl Directory {
             if self.dns_of(user).any(|dn| self.dns[dn.index()].at == at) {
                 continue;
             }
-            let id = self.free_dns.pop().unwrap_or_else(|| {
+            let id = self.free_dns.pop_front().unwrap_or_else(|| {
                 self.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
                 self.dns.len() as u32 - 1
             });
+            self.departed.remove(&DnId(id));
             self.dns[id as usize] = DnEntry { user: user.0, at, next: NONE };
             match self.dns_of(user).last() {
                 Some(last) => self.dns[last.index()].next = id,
@@ -321,13 +322,13 @@ impl Directory {
         }
     }
 
-    /// The DN's number. Also of a DN that the last re-configuration removed.
+    /// The DN's number. Also of a DN that a re-configuration removed, until its id is used again.
     #[must_use]
     pub fn number(&self, dn: DnId) -> &str {
         &self.person_dn(dn).number
     }
 
-    /// The DN's number, of a DN in use or one that the last re-configuration removed; `None` of any other id.
+    /// The DN's number, of a DN in use or one that a re-configuration removed; `None` of any other id.
     #[must_use]
     pub fn number_if_known(&self, dn: DnId) -> Option<&str> {
         (self.has_dn(dn) || self.departed.contains_key(&dn)).then(|| self.number(dn))
@@ -374,15 +375,4 @@ fn mix(bytes: &[u8], fold: u8) -> u64 {
     tail[..rest.len()].copy_from_slice(rest);
     hash = step(hash, u64::from_le_bytes(tail));
     hash ^ (hash >> 29)
-}
-
-trait ContainsSorted {
-    fn contains_sorted(&self, user: UserId) -> bool;
-}
-
-impl ContainsSorted for Vec<UserId> {
-    /// `added_users` is not sorted when free ids were used; small re-configurations are scanned, large first ones are in order.
-    fn contains_sorted(&self, user: UserId) -> bool {
-        self.binary_search(&user).is_ok() || (!self.is_sorted() && self.contains(&user))
-    }
 }

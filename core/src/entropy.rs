@@ -41,8 +41,8 @@ impl Entropy {
 
     /// `base` with up to ± `percent` % of jitter.
     pub fn jitter(&mut self, base_ms: u64, percent: u64) -> u64 {
-        let span = base_ms * percent / 100;
-        (base_ms + self.below(2 * span + 1)).saturating_sub(span)
+        let span = base_ms.saturating_mul(percent) / 100;
+        base_ms.saturating_add(self.below(span.saturating_mul(2).saturating_add(1))).saturating_sub(span)
     }
 
     /// `digits` lower-case hexadecimal digits, for tags and branches (RFC 3261 §19.3 wants at least 32 bits).

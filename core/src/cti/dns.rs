@@ -64,6 +64,10 @@ pub(super) struct DnRows {
     work: VecDeque<DnId>,
     waiting: u32,
     registered: u32,
+    /// DNs that are no longer ours, to be un-registered.
+    leavers: VecDeque<DnId>,
+    /// Un-registrations without an answer: reference and time.
+    departing: Vec<(u32, Mono)>,
 }
 
 impl DnRows {
@@ -75,15 +79,38 @@ impl DnRows {
         self.enqueue(dn);
     }
 
-    pub(super) fn remove(&mut self, dn: DnId) {
-        self.settle(dn);
-        let Some(row) = self.rows.get_mut(dn.index()) else { return };
-        self.registered -= u32::from(row.registered);
-        let queued = row.queued;
-        *row = DnRow::default();
-        if queued {
-            self.work.retain(|other| *other != dn);
+    /// Takes out DNs that are no longer ours; what is registered is un-registered as window and pace allow.
+    pub(super) fn remove(&mut self, dns: impl Iterator<Item = DnId>) {
+        for dn in dns {
+            self.settle(dn);
+            let Some(row) = self.rows.get_mut(dn.index()) else { continue };
+            let row = core::mem::take(row);
+            if row.registered {
+                self.registered -= 1;
+                self.leavers.push_back(dn);
+            }
         }
+        let rows = &self.rows;
+        self.work.retain(|dn| rows[dn.index()].used);
+    }
+
+    /// DNs that `is_back` says are ours again, under whatever id, stay registered.
+    pub(super) fn keep(&mut self, is_back: impl Fn(DnId) -> bool) {
+        self.leavers.retain(|dn| !is_back(*dn));
+    }
+
+    pub(super) fn next_leaver(&mut self) -> Option<DnId> {
+        self.leavers.pop_front()
+    }
+
+    pub(super) fn departing(&mut self, ref_id: u32, now: Mono) {
+        self.departing.push((ref_id, now));
+    }
+
+    /// Whether this reference is that of an un-registration; it is answered now.
+    pub(super) fn departed(&mut self, ref_id: u32) -> bool {
+        let at = self.departing.iter().position(|(ours, _)| *ours == ref_id);
+        at.map(|at| self.departing.swap_remove(at)).is_some()
     }
 
     fn enqueue(&mut self, dn: DnId) {
@@ -105,6 +132,8 @@ impl DnRows {
         }
         self.waiting = 0;
         self.registered = 0;
+        self.leavers.clear();
+        self.departing.clear();
     }
 
     /// We may have missed something: every DN is to be asked (or registered). DNs with an unanswered request first.
@@ -261,6 +290,8 @@ impl DnRows {
             }
         }
         self.waiting -= late.len() as u32;
+        self.departing.retain(|(_, sent)| now.since(*sent) < limit);
+        oldest = oldest.into_iter().chain(self.departing.iter().map(|(_, sent)| *sent)).min();
         (late, oldest.map(|sent| sent + limit))
     }
 
@@ -277,11 +308,11 @@ impl DnRows {
     }
 
     pub(super) const fn outstanding(&self) -> u32 {
-        self.waiting
+        self.waiting + self.departing.len() as u32
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        !self.work.is_empty() || !self.leavers.is_empty()
     }
 
     pub(super) fn fingerprint(&self, fp: &mut Fp) {
@@ -296,8 +327,11 @@ impl DnRows {
                 Pending::Done { .. } | Pending::None => fp.num(0),
             }
         }
-        for dn in &self.work {
+        for dn in self.work.iter().chain(&self.leavers) {
             fp.num(u64::from(dn.0));
+        }
+        for (_, sent) in &self.departing {
+            fp.time(*sent);
         }
     }
 }

@@ -29,6 +29,9 @@ impl CtiSide {
 
     fn on_dn_event(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, event: &TEvent<'_>) {
         let it = &mut self.links[link.index()];
+        if it.rows.departed(event.ref_id) {
+            return self.pump(cx, link);
+        }
         let dn = if event.this_dn.is_empty() { it.rows.dn_of_ref(event.ref_id) } else { cx.directory.dn_by_number(it.switch, event.this_dn) };
         let Some(dn) = dn.filter(|dn| it.rows.is_used(*dn)) else {
             if event.id == n::EVENT_ERROR {
@@ -99,7 +102,7 @@ impl CtiSide {
         match req {
             CtiReq::RegisterAddress | CtiReq::QueryAddress | CtiReq::UnregisterAddress => {
                 let it = &mut self.links[link.index()];
-                if n::error(code).is_some_and(|e| e.reaction == n::Reaction::Reregister) {
+                if req != CtiReq::RegisterAddress && n::error(code).is_some_and(|e| e.reaction == n::Reaction::Reregister) {
                     it.rows.set_registered(dn, false);
                     return;
                 }

@@ -122,20 +122,24 @@ impl Link {
         ref_id
     }
 
-    /// Sends a request about a DN that is no longer ours: nobody waits for the answer.
-    pub(super) fn send_unanswered(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq) {
-        let ref_id = self.take_ref();
-        cx.act(Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } });
-    }
-
     /// Sends a request and remembers it.
     pub(super) fn send(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq) {
         let ref_id = self.take_ref();
+        self.count_in(cx, link);
+        if req == CtiReq::UnregisterAddress {
+            self.rows.departing(ref_id, cx.now.mono);
+        } else {
+            self.rows.sent(dn, ref_id, cx.now.mono, req);
+        }
+        cx.act(Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } });
+    }
+
+    /// One more request: its time-out and the pace.
+    fn count_in(&mut self, cx: &mut Cx<'_>, link: CtiLinkId) {
         let now = cx.now.mono;
         if self.rows.outstanding() == 0 || cx.deadlines.get(TimerKey::Cti(CtiTimer::Requests(link))).is_none() {
             cx.deadlines.set_earlier(TimerKey::Cti(CtiTimer::Requests(link)), now + cx.config.cti.timers.request_timeout_ms);
         }
-        self.rows.sent(dn, ref_id, now, req);
         let limit = cx.config.cti.pace.requests_per_s;
         if limit != 0 {
             if now.since(self.second) >= 1000 {
@@ -147,13 +151,13 @@ impl Link {
                 cx.set(TimerKey::Cti(CtiTimer::Pace(link)), self.second + 1000);
             }
         }
-        cx.act(Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } });
     }
 
     /// Registrations and queries, as far as window and pace allow.
     pub(super) fn pump(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, primary: bool) {
         while self.rows.has_work() && self.may_send(cx) {
-            let Some((dn, req)) = self.rows.next_work(primary) else { return };
+            let leaver = self.rows.next_leaver().map(|dn| (dn, CtiReq::UnregisterAddress));
+            let Some((dn, req)) = leaver.or_else(|| self.rows.next_work(primary)) else { return };
             self.send(cx, link, dn, req);
         }
     }

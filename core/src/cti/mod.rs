@@ -200,21 +200,18 @@ impl CtiSide {
             self.build(cx);
             return;
         }
-        for (dn, number) in &changes.removed_dns {
-            for link in self.links_of(SwitchId(number.switch)) {
-                if self.links[link.index()].rows.is_registered(*dn) {
-                    self.links[link.index()].send_unanswered(cx, link, *dn, CtiReq::UnregisterAddress);
-                }
-                self.links[link.index()].rows.remove(*dn);
-            }
-        }
-        for dn in &changes.added_dns {
-            for link in self.links_of(cx.directory.switch_of(*dn)) {
-                self.links[link.index()].rows.add(*dn);
-            }
-        }
         for at in 0..self.links.len() {
-            self.pump(cx, CtiLinkId(at as u16));
+            let link = CtiLinkId(at as u16);
+            let it = &mut self.links[at];
+            it.rows.remove(changes.removed_dns.iter().filter(|(_, number)| number.switch == it.switch.0).map(|(dn, _)| *dn));
+            for dn in changes.added_dns.iter().filter(|dn| cx.directory.switch_of(**dn) == it.switch) {
+                it.rows.add(*dn);
+            }
+            it.rows.keep(|dn| cx.directory.has_dn(dn) || cx.directory.dn_by_number(it.switch, cx.directory.number(dn)).is_some());
+            if old.cti.pace != cx.config.cti.pace {
+                cx.set(TimerKey::Cti(CtiTimer::Pace(link)), cx.now.mono + 1000);
+            }
+            self.pump(cx, link);
         }
     }
 

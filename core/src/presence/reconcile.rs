@@ -133,6 +133,7 @@ impl Presence {
 
     pub(super) fn enqueue(&mut self, switch: SwitchId, dn: DnId) {
         let slot = &mut self.dns[dn.index()];
+        slot.asked = false;
         if !slot.dirty {
             slot.dirty = true;
             self.work[switch.index()].push_back(dn);
@@ -272,6 +273,7 @@ impl Presence {
             Decision::Adopt(request) => slot.ours = Some((request, worker.note_hash)),
             Decision::Request(req) => {
                 if !cti.is_fresh(link, dn) {
+                    slot.asked = true;
                     cti.hurry(cx, link);
                     return; // the snapshot brings it back
                 }
@@ -294,16 +296,13 @@ impl Presence {
             if let Some(at) = slot.retry_at {
                 self.retries.remove(&(at.mono(), *dn));
             }
-            if slot.dirty {
-                self.work.iter_mut().for_each(|work| work.retain(|other| other != dn));
-            }
         }
+        self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
-            if self.users[user.index()].in_grace {
-                self.grace.retain(|(_, other)| other != user);
-            }
             self.users[user.index()] = UserSlot::default();
         }
+        let users = &self.users;
+        self.grace.retain(|(_, user)| users[user.index()].in_grace);
         if switches_changed {
             self.work.clear();
             self.dns.iter_mut().for_each(|slot| slot.dirty = false);
@@ -347,7 +346,8 @@ impl Presence {
 
     /// Nothing is under way any more.
     pub(crate) fn is_drained(&self) -> bool {
-        !self.logging_out || (self.work.iter().all(VecDeque::is_empty) && self.dns.iter().all(|slot| slot.in_flight.is_none()))
+        let is_quiet = |slot: &DnSlot| slot.in_flight.is_none() && !slot.asked;
+        !self.logging_out || (self.work.iter().all(VecDeque::is_empty) && self.retries.is_empty() && self.dns.iter().all(is_quiet))
     }
 
     /// The worker's note as it goes into the reasons.

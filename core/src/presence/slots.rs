@@ -107,6 +107,8 @@ pub(super) struct DnSlot {
     pub(super) hold: Hold,
     /// On the work list.
     pub(super) dirty: bool,
+    /// T-Server is asked about it first: its answer puts it on the work list.
+    pub(super) asked: bool,
     /// Logged in by us just now: the state T-Server chooses by itself is nobody's wish.
     pub(super) fresh_login: bool,
     /// Somebody else's event came while a request of ours was unanswered.
@@ -130,6 +132,7 @@ impl DnSlot {
             self.have,
             self.hold,
             self.dirty,
+            self.asked,
             self.fresh_login,
             self.crossed,
             self.failures.min(8),

@@ -1,4 +1,6 @@
 //! Stories of the contact-centre half: presence facts in, requests out, a hand-played T-Server in between.
+mod rare;
+
 use super::{Activity, NoteChange, PresenceUpdate, StateChange};
 use crate::action::{Action, CtiOut, CtiReq};
 use crate::codec::cti::catalogue as n;
@@ -10,6 +12,7 @@ use crate::id::*;
 use crate::uc_event::{CloseCause, PublishTime};
 use crate::views::AgentState;
 use crate::{Connector, Input, Mono, Now};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -24,6 +27,9 @@ struct Story {
     /// Requests seen, newest last: link, reference, DN number, request.
     sent: Vec<(CtiLinkId, u32, DnId, CtiReq)>,
     connects: Vec<CtiLinkId>,
+    /// Numbers of the DNs of un-registrations.
+    numbers: Vec<Box<str>>,
+    drained: bool,
     stamp: u64,
 }
 
@@ -58,7 +64,15 @@ fn config(redundancy: Redundancy, workers: u32) -> Config {
 impl Story {
     fn new(config: Config) -> Self {
         let now = Now { mono: Mono(0), unix_ms: 0 };
-        let mut it = Self { c: Connector::new(Arc::new(config), Seed::from_u64(1), now), now, sent: Vec::new(), connects: Vec::new(), stamp: 1 };
+        let mut it = Self {
+            c: Connector::new(Arc::new(config), Seed::from_u64(1), now),
+            now,
+            sent: Vec::new(),
+            connects: Vec::new(),
+            numbers: Vec::new(),
+            drained: false,
+            stamp: 1,
+        };
         it.drain();
         it
     }
@@ -72,7 +86,13 @@ impl Story {
     fn drain(&mut self) {
         while let Some(action) = self.c.poll_action() {
             match action {
-                Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } } => self.sent.push((link, ref_id, dn, req)),
+                Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } } => {
+                    if req == CtiReq::UnregisterAddress {
+                        self.numbers.push(self.c.directory().number(dn).into());
+                    }
+                    self.sent.push((link, ref_id, dn, req));
+                }
+                Action::Drained => self.drained = true,
                 Action::ConnectCti { link } => self.connects.push(link),
                 _ => {}
             }

@@ -67,7 +67,7 @@ impl UcSide {
             self.watchers[watcher.index()].home.queue.push_back(*user);
         }
         self.report_lost(cx, lost);
-        if delay > 0 {
+        if delay > 0 && !users.is_empty() {
             self.hold(cx, watcher, delay);
         }
         let link = self.watchers[watcher.index()].link;
@@ -163,6 +163,7 @@ impl UcSide {
             }
             slot.leave(Place::Denied);
             slot.tries = slot.tries.saturating_add(1);
+            slot.moves = 0;
             if !self.draining {
                 self.retries.insert((cx.now.mono + delay, *user));
             }

@@ -14,6 +14,9 @@ use crate::uc_event::{Body, CategoryDoc, ListDoc, Notify, ResourceState, SubStat
 use alloc::format;
 use alloc::vec::Vec;
 
+/// How often in a row a user is followed to where a server says it is, before it is tried again later.
+const MOVES_MAX: u8 = 4;
+
 impl UcSide {
     pub(super) fn on_notify(&mut self, cx: &mut Cx<'_>, link: UcLinkId, n: &Notify<'_>) {
         self.tally.notifies += 1;
@@ -99,7 +102,7 @@ impl UcSide {
             self.take_document(cx, id, doc, replace);
         }
         let live = self.dialogs.get(&id).is_some_and(|d| d.live);
-        let mut lost = Vec::new();
+        let (mut lost, mut left) = (Vec::new(), false);
         for resource in &list.resources {
             let Some(user) = cx.directory.user_by_uri(&resource.uri) else {
                 self.tally.unknown_users += 1;
@@ -123,10 +126,17 @@ impl UcSide {
                     slot.place = Place::Pending;
                     slot.heard = false;
                 }
-                ResourceState::Resubscribe { pool } => self.reroute(user, pool.as_deref()),
-                ResourceState::Terminated(reason) => {
-                    let delay = self.resource_delay(cx, *reason, self.table.get(user).map_or(0, |s| s.tries));
-                    cx.note(Note::ResourceLost { user, reason: *reason });
+                ResourceState::Resubscribe { pool } if slot.moves < MOVES_MAX => {
+                    left = true;
+                    self.reroute(user, pool.as_deref());
+                }
+                ResourceState::Resubscribe { .. } | ResourceState::Terminated(_) => {
+                    left = true;
+                    // Sent to and fro counts as refused.
+                    let reason = if let ResourceState::Terminated(reason) = &resource.state { *reason } else { TerminationReason::Other };
+                    let tries = slot.tries;
+                    let delay = self.resource_delay(cx, reason, tries);
+                    cx.note(Note::ResourceLost { user, reason });
                     // Reports the loss itself.
                     self.postpone(cx, id, &[user], delay);
                     continue;
@@ -137,6 +147,19 @@ impl UcSide {
             }
         }
         self.report_lost(cx, lost);
+        if left {
+            self.end_if_empty(id);
+        }
+    }
+
+    /// A dialog that its last user has left is not kept alive for nobody.
+    fn end_if_empty(&mut self, id: DialogId) {
+        if self.users_of(id).is_empty()
+            && let Some(dialog) = self.dialogs.get_mut(&id)
+        {
+            dialog.refresh_due = true;
+            self.mark_due(id);
+        }
     }
 
     /// When a single resource is tried again (`spec/ms-pres.md` 4.4).

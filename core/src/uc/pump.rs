@@ -7,7 +7,6 @@ use super::transact::Ask;
 use super::watcher::Phase;
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
-use crate::directory::same_uri;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -196,7 +195,7 @@ impl UcSide {
 
     fn open_dialog(&mut self, cx: &mut Cx<'_>, watcher: WatcherId, target: Target) -> DialogId {
         let id = DialogId(self.next_dialog);
-        self.next_dialog += 1;
+        self.next_dialog = self.next_dialog.wrapping_add(1) % super::table::NO_DIALOG.0;
         let it = &mut self.watchers[watcher.index()];
         match &target {
             Target::Home => it.home.dialog = Some(id),
@@ -216,9 +215,12 @@ impl UcSide {
         }
         if let Some(it) = self.dialogs.get_mut(&dialog) {
             // Back before the un-subscription went out.
-            let stays_away = |uri: &mut Box<str>| !users.iter().any(|user| same_uri(cx.directory.uri(*user), uri));
-            it.leaving.retain_mut(stays_away);
-            it.refused.retain_mut(stays_away);
+            let (mut leaving, mut refused) = (core::mem::take(&mut it.leaving), core::mem::take(&mut it.refused));
+            leaving.retain(|uri| !self.is_back(cx, dialog, uri));
+            refused.retain(|uri| !self.is_back(cx, dialog, uri));
+            if let Some(it) = self.dialogs.get_mut(&dialog) {
+                (it.leaving, it.refused) = (leaving, refused);
+            }
         }
         self.tally.subscriptions += 1;
         self.send_in_dialog(cx, dialog, Job::Add(users.clone()), Ask::Subscribe(dialog, users));
@@ -229,12 +231,12 @@ impl UcSide {
         let max = batch_max(cx);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         self.watchers[dialog.watcher.index()].due.pop_front();
-        if dialog.refresh_due {
-            dialog.refresh_due = false;
-            return self.send_in_dialog(cx, id, Job::Refresh, Ask::Refresh(id));
-        }
+        let refresh = core::mem::take(&mut dialog.refresh_due);
         if self.users_of(id).is_empty() {
             return self.send_in_dialog(cx, id, Job::End, Ask::End(id));
+        }
+        if refresh {
+            return self.send_in_dialog(cx, id, Job::Refresh, Ask::Refresh(id));
         }
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let uris: Box<[Box<str>]> = dialog.leaving.drain(..dialog.leaving.len().min(max)).collect();

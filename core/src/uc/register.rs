@@ -14,6 +14,12 @@ use alloc::vec::Vec;
 /// What an answer without Expires grants (`spec/ms-pres.md` 3.3).
 const EXPIRES_DEFAULT_S: u32 = 600;
 
+/// Shortest pause after a refusal, whatever the server asks for, milliseconds: a Retry-After of 0 is no invitation to a storm.
+const REFUSAL_PAUSE_MIN_MS: u64 = 1_000;
+
+/// Longer times asked for at once in a row (423); after that a growing minimum is a refusal like others.
+pub(super) const LONGER_MAX: u8 = 3;
+
 /// Shortest keep-alive interval we let a server impose.
 const KEEP_ALIVE_MIN_S: u32 = 10;
 
@@ -71,8 +77,11 @@ impl UcSide {
             && it.reg.expires_s.is_none_or(|asked| asked < min)
         {
             it.reg.expires_s = Some(min);
-            it.reg.phase = Phase::Due;
-            return;
+            if it.reg.refusals < LONGER_MAX {
+                it.reg.refusals += 1;
+                it.reg.phase = Phase::Due;
+                return;
+            }
         }
         let delay = refusal_delay(cx, r, it.reg.refusals);
         it.reg.refusals = it.reg.refusals.saturating_add(1);
@@ -186,7 +195,7 @@ impl UcSide {
 /// How long to wait after a refusal (`spec/ms-pres.md` 1.11, 4.7); `refusals` came before it in a row.
 pub(super) fn refusal_delay(cx: &mut Cx<'_>, r: &Response<'_>, refusals: u8) -> u64 {
     let timers = &cx.config.uc.timers;
-    let asked = r.retry_after_s.map(|seconds| (u64::from(seconds) * 1000).min(timers.retry_after_max_ms));
+    let asked = r.retry_after_s.map(|seconds| (u64::from(seconds) * 1000).min(timers.retry_after_max_ms).max(REFUSAL_PAUSE_MIN_MS));
     match r.status {
         503 => asked.unwrap_or(timers.retry_after_default_ms),
         408 | 480 | 500 | 502..=599 => {

@@ -1,6 +1,6 @@
 //! Answers to SUBSCRIBE, refresh and expiry, ends of dialogs and what follows (`spec/ms-pres.md` 4.3, 4.7).
 use super::dialog::Target;
-use super::register::refusal_delay;
+use super::register::{LONGER_MAX, refusal_delay};
 use super::table::{Aim, Place};
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
@@ -40,7 +40,6 @@ impl UcSide {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let watcher = dialog.watcher;
         dialog.absorb(r);
-        self.watchers[watcher.index()].refusals = 0;
         let Some(expires_s) = self.granted(cx, id, r) else { return };
         cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
         let listed = self.piggyback(cx, id, r, false);
@@ -67,6 +66,7 @@ impl UcSide {
             return None;
         }
         let dialog = self.dialogs.get_mut(&id)?;
+        self.watchers[dialog.watcher.index()].refusals = 0;
         dialog.refreshed = cx.now.mono;
         // The server takes requests (again): un-subscriptions it refused are due.
         dialog.leaving.append(&mut dialog.refused);
@@ -151,13 +151,14 @@ impl UcSide {
         }
     }
 
-    /// 423: asks for the longer time from now on; `false` when that was asked for already.
+    /// 423: asks for the longer time from now on; `false` when that was asked for already, or when the minimum keeps growing.
     fn longer(&mut self, watcher: WatcherId, r: &Response<'_>) -> bool {
         let it = &mut self.watchers[watcher.index()];
         match (r.status, r.min_expires_s) {
             (423, Some(min)) if it.expires_s.is_none_or(|asked| asked < min) => {
                 it.expires_s = Some(min);
-                true
+                it.refusals = it.refusals.saturating_add(1);
+                it.refusals <= LONGER_MAX
             }
             _ => false,
         }
@@ -266,7 +267,8 @@ impl UcSide {
     /// A subscription that lived to its refresh has proved itself.
     fn settle_tries(&mut self, id: DialogId) {
         for user in self.users_of(id) {
-            self.table.at(user).tries = 0;
+            let slot = self.table.at(user);
+            (slot.tries, slot.moves) = (0, 0);
         }
     }
 
@@ -292,8 +294,7 @@ impl UcSide {
 
     /// An un-subscription was refused: with the next refresh it is tried again, but for users that are back in this dialog.
     fn leave_later(&mut self, cx: &mut Cx<'_>, id: DialogId, mut left: Vec<Box<str>>, r: &Response<'_>) {
-        let members = self.users_of(id);
-        left.retain(|uri| cx.directory.user_by_uri(uri).is_none_or(|user| !members.contains(&user)));
+        left.retain(|uri| !self.is_back(cx, id, uri));
         let delay = refusal_delay(cx, r, 0).max(1000);
         let Some(watcher) = self.dialogs.get(&id).map(|dialog| dialog.watcher) else { return };
         self.note_refusal(cx, watcher, "SUBSCRIBE", r);
@@ -301,6 +302,11 @@ impl UcSide {
         let at = (cx.now.mono + delay).min(dialog.expires_at);
         dialog.refused.append(&mut left);
         cx.deadlines.set_earlier(key(UcTimer::Refresh(id)), at);
+    }
+
+    /// Whether the user of this URI is in the dialog (again).
+    pub(super) fn is_back(&self, cx: &Cx<'_>, id: DialogId, uri: &str) -> bool {
+        cx.directory.user_by_uri(uri).and_then(|user| self.table.get(user)).is_some_and(|slot| slot.is_in(id))
     }
 
     /// Sets the refresh timer: `refresh_lead_ms` before the end, or at half time, a little early at random, never more often than `refresh_min_ms`.
@@ -334,6 +340,7 @@ impl UcSide {
     pub(super) fn reroute(&mut self, user: UserId, pool: Option<&str>) {
         let Some(slot) = self.table.get_mut(user) else { return };
         let watcher = slot.watcher;
+        slot.moves = slot.moves.saturating_add(1);
         slot.leave(Place::Waiting);
         let it = &mut self.watchers[watcher.index()];
         // Bounded: pools are named by peers.

@@ -50,6 +50,8 @@ pub(super) struct Slot {
     pub(super) told: bool,
     /// Failures in a row.
     pub(super) tries: u8,
+    /// How often in a row a server sent it elsewhere.
+    pub(super) moves: u8,
 }
 
 pub(super) const NO_DIALOG: DialogId = DialogId(u32::MAX);
@@ -59,7 +61,7 @@ const _: () = assert!(size_of::<Slot>() <= 12);
 
 impl Default for Slot {
     fn default() -> Self {
-        Self { dialog: NO_DIALOG, watcher: NO_WATCHER, place: Place::Unwatched, aim: Aim::Home, heard: false, told: false, tries: 0 }
+        Self { dialog: NO_DIALOG, watcher: NO_WATCHER, place: Place::Unwatched, aim: Aim::Home, heard: false, told: false, tries: 0, moves: 0 }
     }
 }
 
@@ -81,7 +83,7 @@ impl Slot {
 
     /// Out of any dialog, to be put into `place`.
     pub(super) fn leave(&mut self, place: Place) {
-        *self = Self { place, watcher: self.watcher, tries: self.tries, ..Self::default() };
+        *self = Self { place, watcher: self.watcher, tries: self.tries, moves: self.moves, ..Self::default() };
     }
 }
 

@@ -1,4 +1,5 @@
 //! Stories about the SIP side, told with decoded events: no codec, no clock, no sockets.
+mod absurd;
 mod chaos;
 mod harness;
 mod links;
