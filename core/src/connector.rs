@@ -189,7 +189,7 @@ impl Connector {
     /// One worker.
     #[must_use]
     pub fn worker(&self, user: UserId) -> Option<WorkerView<'_>> {
-        self.directory.has_user(user).then(|| self.presence.worker(user, self.directory.config(), self.uc.covers(user)))
+        self.directory.has_user(user).then(|| self.presence.worker(user, &self.directory, self.uc.covers(user), self.last.unix_ms))
     }
 
     /// One DN.

@@ -156,7 +156,7 @@ pub struct CategoryDoc<'a> {
     /// Category `note`.
     pub note: Found<NoteValue<'a>>,
     /// Category `calendarData`.
-    pub calendar: Found<()>,
+    pub calendar: Found<Calendar>,
     /// Names of further categories, ignored here.
     pub others: u16,
 }
@@ -215,6 +215,17 @@ pub struct StateExtra<'a> {
     pub meeting_location: Option<Cow<'a, str>>,
     /// `timeZoneName`
     pub time_zone: Option<Cow<'a, str>>,
+}
+
+/// `calendarData` (`spec/ms-pres.md` 5.8). Without `freeBusy` (working hours, or withheld) the slots are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calendar {
+    /// `freeBusy@startTime`, milliseconds since 1970.
+    pub start_ms: u64,
+    /// `freeBusy@granularity`, minutes.
+    pub slot_min: u16,
+    /// Two bits a slot, decoded.
+    pub slots: Box<[u8]>,
 }
 
 /// A note.

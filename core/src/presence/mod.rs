@@ -1,7 +1,9 @@
 //! Presence: the classes of the UC platform, what we know of each worker, and the reconciliation with the contact centre.
 mod agent;
+mod calendar;
 mod choice;
 mod class;
+mod conditions;
 mod decide;
 mod note;
 mod reconcile;
@@ -9,7 +11,9 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use calendar::FreeBusy;
 pub use class::{Activity, Class};
+pub(crate) use conditions::wants_calendar;
 pub(crate) use note::note_hash_of_json;
 pub(crate) use reconcile::Presence;
 
@@ -23,6 +27,8 @@ pub enum PresenceTimer {
     Grace,
     /// The next DN whose request is to be repeated.
     Retry,
+    /// Time alone may change what a condition says.
+    Edge,
 }
 
 /// What the SIP side learnt about one user. Produced by `uc`, consumed by the reconciler.
@@ -32,6 +38,8 @@ pub struct PresenceUpdate {
     pub state: StateChange,
     /// The note category.
     pub note: NoteChange,
+    /// The calendar, when it is in the document and a condition asks for it: its slots, or none any more.
+    pub calendar: Option<Option<Box<FreeBusy>>>,
     /// First notification of a new subscription: replaces what we had, whatever its `publishTime` (`spec/ms-pres.md` 4.8).
     pub first: bool,
 }

@@ -6,16 +6,18 @@
 //! The work list is a queue in which every DN stands at most once, not a bitset: under a full window a bitset would always serve the lowest numbers first.
 //!
 //! Architecture invariant: this module knows no SIP, no T-Library encoding and no XML.
+use super::calendar::FreeBusy;
+use super::conditions::{next_edge_ms, rule_of, wants_calendar};
 use super::decide::{Decision, decide};
 use super::note::note_hash;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
-use crate::config::{Config, StateRow};
+use crate::config::{Config, Rule, StateRow};
 use crate::cti::CtiSide;
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
-use crate::directory::Changes;
+use crate::directory::{Changes, Directory};
 use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
@@ -23,7 +25,8 @@ use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
 use crate::views::{Counters, DnView, WorkerView};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 /// The reconciler.
@@ -37,6 +40,8 @@ pub(crate) struct Presence {
     retries: BTreeSet<(Mono, DnId)>,
     /// Workers whose subscription was lost, in order of time; the grace time is the same for all.
     grace: VecDeque<(Mono, UserId)>,
+    /// Free/busy data of those who have it, while a condition asks for it.
+    calendars: BTreeMap<UserId, Box<FreeBusy>>,
     /// Workers whose publication is to change, and to what; handed to the SIP side in the down pass.
     pub(super) publications: VecDeque<(UserId, Option<StateRow>)>,
     pub(super) counters: Counters,
@@ -45,6 +50,7 @@ pub(crate) struct Presence {
 }
 
 const GRACE: TimerKey = TimerKey::Presence(PresenceTimer::Grace);
+const EDGE: TimerKey = TimerKey::Presence(PresenceTimer::Edge);
 const RETRY: TimerKey = TimerKey::Presence(PresenceTimer::Retry);
 
 impl Presence {
@@ -54,6 +60,7 @@ impl Presence {
         it.grow(cx);
         let users: Vec<UserId> = cx.directory.users().collect();
         it.on_lost(cx, &users);
+        it.arm_edge(cx);
         it
     }
 
@@ -102,9 +109,17 @@ impl Presence {
                 slot.note = Some(text);
             }
         }
+        let calendar_changed = match update.calendar {
+            None => false,
+            Some(None) => self.calendars.remove(&user).is_some(),
+            Some(Some(calendar)) => self.calendars.get(&user) != Some(&calendar) && self.calendars.insert(user, calendar).is_none_or(|_| true),
+        };
         let first_word = !core::mem::replace(&mut slot.heard, true);
         // Any change is the worker's next word, also within one class: what others set before no longer stands. A request follows only if one is needed.
         if before == (slot.class, slot.availability, slot.activity, slot.note_hash) && !first_word {
+            if calendar_changed {
+                self.touch(cx, user, false);
+            }
             return;
         }
         if before.0 != slot.class || first_word {
@@ -168,6 +183,31 @@ impl Presence {
         match timer {
             PresenceTimer::Grace => self.on_grace(cx),
             PresenceTimer::Retry => self.on_retry(cx),
+            PresenceTimer::Edge => self.on_edge(cx),
+        }
+    }
+
+    /// The rule that decides for a worker, and the row of `presence.conditions` it comes from.
+    pub(super) fn rule(&self, directory: &Directory, user: UserId, unix_ms: u64) -> (Rule, Option<u16>) {
+        let (slot, rules) = (&self.users[user.index()], &directory.config().presence);
+        if rules.conditions.is_empty() {
+            return (if slot.stale { rules.stale } else { rules.rules[slot.class as usize] }, None);
+        }
+        rule_of(rules, directory.person(user), slot, self.calendars.get(&user).map(|calendar| &**calendar), unix_ms)
+    }
+
+    /// Time of day or a calendar may say something else now: everybody is looked at, nothing is sent where nothing changed.
+    fn on_edge(&mut self, cx: &mut Cx<'_>) {
+        for user in cx.directory.users() {
+            self.touch(cx, user, false);
+        }
+        self.arm_edge(cx);
+    }
+
+    fn arm_edge(&self, cx: &mut Cx<'_>) {
+        match next_edge_ms(&cx.config.presence, cx.now.unix_ms) {
+            Some(ms) => cx.set(EDGE, cx.now.mono + ms),
+            None => cx.clear(EDGE),
         }
     }
 
@@ -266,7 +306,7 @@ impl Presence {
     fn act(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, link: crate::id::CtiLinkId, dn: DnId) {
         let user = cx.directory.user_of(dn);
         let worker = &self.users[user.index()];
-        let want = if self.logging_out { Want::LoggedOut } else { worker.want(cx.config) };
+        let want = if self.logging_out { Want::LoggedOut } else { worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0) };
         let slot = &mut self.dns[dn.index()];
         match decide(cx.now.mono, slot, want, worker.note_hash, cx.config.presence.auto_login) {
             Decision::Leave => {}
@@ -300,6 +340,7 @@ impl Presence {
         self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
             self.users[user.index()] = UserSlot::default();
+            self.calendars.remove(user);
         }
         let users = &self.users;
         self.grace.retain(|(_, user)| users[user.index()].in_grace);
@@ -324,6 +365,10 @@ impl Presence {
                 }
             }
         }
+        if !wants_calendar(&cx.config.presence) {
+            self.calendars.clear();
+        }
+        self.arm_edge(cx);
         cx.note(Note::Reconfigured {
             added: changes.added_users.len() as u32,
             removed: changes.removed_users.len() as u32,
@@ -358,7 +403,7 @@ impl Presence {
         self.users.get(user.index()).and_then(|slot| slot.note.as_deref()).unwrap_or("")
     }
 
-    pub(crate) fn worker(&self, user: UserId, config: &Config, covered: bool) -> WorkerView<'_> {
+    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64) -> WorkerView<'_> {
         let slot = &self.users[user.index()];
         WorkerView {
             user,
@@ -368,7 +413,7 @@ impl Presence {
             note: slot.note.as_deref().unwrap_or(""),
             covered,
             since: slot.heard.then_some(slot.since),
-            want: slot.want(config).into(),
+            want: slot.want(self.rule(directory, user, unix_ms).0).into(),
         }
     }
 
@@ -394,6 +439,9 @@ impl Presence {
         self.dns.iter().for_each(|slot| slot.fingerprint(fp));
         for dn in self.work.iter().flatten() {
             fp.num(u64::from(dn.0));
+        }
+        for (user, calendar) in &self.calendars {
+            fp.debug(&(user, calendar));
         }
         for (at, user) in &self.grace {
             fp.time(*at);

@@ -49,8 +49,8 @@ impl UserSlot {
         }
     }
 
-    pub(super) fn want(&self, config: &Config) -> Want {
-        let rule = if self.stale { config.presence.stale } else { config.presence.rules[self.class as usize] };
+    /// What a rule asks for.
+    pub(super) fn want(&self, rule: Rule) -> Want {
         let why = Why::Presence(if self.stale { Class::Unknown } else { self.class });
         match rule {
             Rule::Ignore => Want::Nothing,

@@ -130,7 +130,8 @@ impl Story {
     fn presence(&mut self, user: u32, availability: u32) {
         self.stamp += 1;
         let state = StateChange::Value { availability, activity: Activity::None, publish_time: PublishTime(self.stamp) };
-        self.c.tell(self.now, Fact::Presence { user: UserId(user), update: PresenceUpdate { state, note: NoteChange::Unchanged, first: false } });
+        self.c
+            .tell(self.now, Fact::Presence { user: UserId(user), update: PresenceUpdate { state, note: NoteChange::Unchanged, calendar: None, first: false } });
         self.drain();
     }
 
@@ -164,6 +165,7 @@ impl Story {
         loop {
             let next = self.c.next_deadline().map(|(at, _)| at).filter(|at| *at <= end);
             self.now.mono = next.unwrap_or(end).max(self.now.mono);
+            self.now.unix_ms = self.now.mono.0;
             if next.is_none() {
                 return;
             }
@@ -390,7 +392,7 @@ fn older_presence_never_wins_but_a_new_subscription_does() {
     s.presence(0, 3500);
     assert!(s.sent.is_empty());
     let state = StateChange::Value { availability: 3500, activity: Activity::None, publish_time: PublishTime(20) };
-    s.c.tell(s.now, Fact::Presence { user: UserId(0), update: PresenceUpdate { state, note: NoteChange::Unchanged, first: true } });
+    s.c.tell(s.now, Fact::Presence { user: UserId(0), update: PresenceUpdate { state, note: NoteChange::Unchanged, calendar: None, first: true } });
     s.drain();
     s.ask("Ready", "online");
 }
@@ -403,7 +405,7 @@ fn a_note_is_part_of_the_state_and_a_lost_subscription_ages() {
     s.open(A, Role::Primary);
     s.snapshots(3);
     s.presence(0, 3500);
-    let update = PresenceUpdate { state: StateChange::Unchanged, note: NoteChange::Set("back at 3".into()), first: false };
+    let update = PresenceUpdate { state: StateChange::Unchanged, note: NoteChange::Set("back at 3".into()), calendar: None, first: false };
     s.c.tell(s.now, Fact::Presence { user: UserId(0), update });
     s.drain();
     let (link, r) = s.ask("Ready", "online");
@@ -451,4 +453,29 @@ fn reconfigure_adds_and_removes_without_touching_the_others() {
     assert_eq!(requests, [CtiReq::UnregisterAddress, CtiReq::RegisterAddress]);
     assert!(s.c.worker(UserId(1)).is_none());
     assert_eq!(s.c.dn(DnId(0)).unwrap().state, AgentState::Ready);
+}
+
+#[test]
+fn a_condition_by_time_of_day_takes_hold_and_lets_go_by_itself() {
+    let mut config = config(Redundancy::Single, 1);
+    config.presence.grace_ms = u64::MAX / 2;
+    config.presence.conditions = vec![Condition {
+        name: "office hours only".into(),
+        classes: 1 << crate::presence::Class::Online as u16,
+        activities: 0,
+        note_contains: None,
+        calendar: None,
+        hours: Some(Hours { days: 0x7f, from_min: 17 * 60, to_min: 9 * 60 }),
+        groups: vec![],
+        then: Rule::NotReady { work_mode: Some(4) },
+    }];
+    let mut s = Story::new(config);
+    s.open(A, Role::Primary);
+    s.snapshots(3);
+    s.presence(0, 3500);
+    let (link, r) = s.ask("NotReady", "online");
+    s.agent(link, 76, r, Some("online"));
+    s.wait(9 * 3_600_000);
+    s.ask("Ready", "online");
+    assert_eq!(s.now.unix_ms, 9 * 3_600_000);
 }

@@ -1,7 +1,8 @@
 //! From a decoded `categories` document to what presence is told (`spec/ms-pres.md` 4.6).
 use crate::config::PublishedState;
-use crate::presence::{Activity, NoteChange, PresenceUpdate, StateChange};
+use crate::presence::{Activity, FreeBusy, NoteChange, PresenceUpdate, StateChange};
 use crate::uc_event::{CategoryDoc, Found};
+use alloc::boxed::Box;
 
 /// The update in a document. `note_max` bytes of the note are kept, cut at a character. A text of one of `ours`, what we publish ourselves, is told apart from
 /// everybody else's.
@@ -30,7 +31,16 @@ pub(super) fn update_of(doc: &CategoryDoc<'_>, first: bool, note_max: u32, ours:
         Found::Value(note) if note.text.is_empty() => NoteChange::Cleared,
         Found::Value(note) => NoteChange::Set(cut(&note.text, note_max as usize).into()),
     };
-    PresenceUpdate { state, note, first }
+    PresenceUpdate { state, note, calendar: None, first }
+}
+
+/// The free/busy data in a document, for configurations with a condition that asks for it: absent, gone, or these.
+pub(super) fn calendar_of(doc: &CategoryDoc<'_>) -> Option<Option<Box<FreeBusy>>> {
+    match &doc.calendar {
+        Found::Absent => None,
+        Found::Empty => Some(None),
+        Found::Value(calendar) => FreeBusy::of(calendar).map(|slots| Some(Box::new(slots))),
+    }
 }
 
 fn cut(text: &str, max: usize) -> &str {

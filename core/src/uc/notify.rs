@@ -3,13 +3,14 @@
 //! A single document for a known user in a live dialog costs: parse eight digits, compare three strings, look up the URI, one answer, one fact. No allocation, no
 //! deadline.
 use super::UcSide;
-use super::convert::update_of;
+use super::convert::{calendar_of, update_of};
 use super::dialog::{Order, id_in};
 use super::table::Place;
 use crate::cx::Cx;
 use crate::fact::Fact;
 use crate::id::{DialogId, UcLinkId};
 use crate::note::Note;
+use crate::presence::wants_calendar;
 use crate::uc_event::{Body, CategoryDoc, ListDoc, Notify, ResourceState, SubState, TerminationReason};
 use alloc::format;
 use alloc::vec::Vec;
@@ -94,7 +95,11 @@ impl UcSide {
         if slot.place == Place::Pending {
             slot.place = Place::Live;
         }
-        cx.fact(Fact::Presence { user, update: update_of(doc, first, cx.config.limits.note_bytes_max, &cx.config.publish.states) });
+        let mut update = update_of(doc, first, cx.config.limits.note_bytes_max, &cx.config.publish.states);
+        if wants_calendar(&cx.config.presence) {
+            update.calendar = calendar_of(doc);
+        }
+        cx.fact(Fact::Presence { user, update });
     }
 
     fn take_list(&mut self, cx: &mut Cx<'_>, id: DialogId, list: &ListDoc<'_>, replace: bool) {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use uc_core::codec::sip::{self, Decoded, Framer, Step};
 use uc_core::config::Limits;
 use uc_core::id::UcLinkId;
-use uc_core::uc_event::{Body, CategoryDoc, CloseCause, Found, NoteValue, Notify, PublishTime, StateValue, SubState, TerminationReason, UcEvent};
+use uc_core::uc_event::{Body, Calendar, CategoryDoc, CloseCause, Found, NoteValue, Notify, PublishTime, StateValue, SubState, TerminationReason, UcEvent};
 use uc_core::{Connector, Input, Now};
 
 /// Bytes kept of a connection whose framing is lost: more than the longest head a framer accepts.
@@ -65,10 +65,16 @@ impl<'a, T: Field<'a>> Field<'a> for Found<T> {
     }
 }
 
-impl<'a> Field<'a> for () {
-    fn put(&self, _out: &mut Vec<u8>) {}
-    fn take(_from: &mut &'a [u8]) -> Option<Self> {
-        Some(())
+impl<'a> Field<'a> for Calendar {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.start_ms.put(out);
+        self.slot_min.put(out);
+        (&*self.slots).put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        let (start_ms, slot_min) = (Field::take(from)?, Field::take(from)?);
+        let slots: &[u8] = Field::take(from)?;
+        Some(Self { start_ms, slot_min, slots: slots.into() })
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Elements are matched by namespace and name; what is unknown is passed over, also between `delimiter` and `end` and inside `extension`, while known
 //! children of `state` are read wherever they stand. Of several instances of a category one wins; texts are kept whole, cutting them is the reader's business.
+use super::super::base64::decode_base64;
 use super::doc::{Doc, Element, Ns, number, trim, trimmed};
 use super::fault::{XmlFault, quote};
 use super::values::{is_sip_uri, publish_time, uri_fault};
-use crate::uc_event::{CategoryDoc, Found, NoteValue, PublishTime, StateExtra, StateValue};
+use crate::uc_event::{Calendar, CategoryDoc, Found, NoteValue, PublishTime, StateExtra, StateValue};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -36,13 +37,12 @@ pub(super) fn decode(bytes: &[u8], depth_max: u32) -> Result<CategoryDoc<'_>, Xm
             Some("state") => state_category(&mut doc, &category, &mut out.state, &mut best)?,
             Some("note") => note_category(&mut doc, &category, &mut out.note, &mut note_best)?,
             Some("calendarData") => {
-                let filled = doc.child()?.is_some();
-                if filled {
-                    doc.skip()?;
-                    doc.skip()?;
-                    out.calendar = Found::Value(());
-                } else if out.calendar == Found::Absent {
-                    out.calendar = Found::Empty;
+                let read = calendar_category(&mut doc)?;
+                let has_slots = matches!(&out.calendar, Found::Value(calendar) if calendar.slot_min > 0);
+                match read {
+                    Some(read) if !has_slots || read.slot_min > 0 => out.calendar = Found::Value(read),
+                    None if out.calendar == Found::Absent => out.calendar = Found::Empty,
+                    _ => {}
                 }
             }
             _ => {
@@ -166,6 +166,42 @@ impl<'a> Activities<'a> {
         let fits = |(min, max, _): &(u32, u32, _)| availability.is_none_or(|number| (*min..=*max).contains(&number));
         self.all.into_iter().find(fits).map(|(_, _, activity)| activity).unwrap_or_default()
     }
+}
+
+/// `freeBusy` wherever it stands in the category; other content counts as a calendar without slots. `None`: nothing in it.
+fn calendar_category(doc: &mut Doc<'_>) -> Result<Option<Calendar>, XmlFault> {
+    let mut out = None;
+    while let Some(child) = doc.child()? {
+        let found = if child.local() == "freeBusy" {
+            free_busy(doc, &child)?
+        } else {
+            let mut inner = Calendar::default();
+            while let Some(grandchild) = doc.child()? {
+                match grandchild.local() {
+                    "freeBusy" => inner = free_busy(doc, &grandchild)?,
+                    _ => doc.skip()?,
+                }
+            }
+            inner
+        };
+        if out.as_ref().is_none_or(|before: &Calendar| before.slot_min == 0) {
+            out = Some(found);
+        }
+    }
+    Ok(out)
+}
+
+/// Unreadable attributes leave the slots out: no calendar is better than a wrong one.
+fn free_busy<'a>(doc: &mut Doc<'a>, element: &Element<'a>) -> Result<Calendar, XmlFault> {
+    let start = doc.attribute(element, Ns::None, "startTime").map_or(PublishTime(0), |time| publish_time(trim(&time)));
+    let slot_min =
+        doc.attribute(element, Ns::None, "granularity").and_then(|text| trim(&text).strip_prefix("PT")?.strip_suffix('M').and_then(number)).unwrap_or(0);
+    let slots = decode_base64(trim(&doc.text()?)).unwrap_or_default();
+    let slot_min = u16::try_from(slot_min).unwrap_or(0);
+    if start.0 == 0 || slot_min == 0 || slots.is_empty() {
+        return Ok(Calendar::default());
+    }
+    Ok(Calendar { start_ms: start.0, slot_min, slots: slots.into_boxed_slice() })
 }
 
 fn note_category<'a>(doc: &mut Doc<'a>, category: &Element<'a>, out: &mut Found<NoteValue<'a>>, best: &mut (PublishTime, bool)) -> Result<(), XmlFault> {

@@ -1,6 +1,6 @@
 //! The rules of the readers, one test each; whole messages are tested over the corpus in package uc-tests.
 use super::*;
-use crate::uc_event::{Found, ListDoc, PublishTime, ResourceState, StateValue, TerminationReason};
+use crate::uc_event::{Calendar, Found, ListDoc, PublishTime, ResourceState, StateValue, TerminationReason};
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -135,7 +135,17 @@ fn absent_empty_and_counted_categories() {
     assert!(matches!(general(&text).unwrap().state, Found::Value(_)));
     let text = doc("<category name=\"calendarData\"><calendarData xmlns=\"urn:c\"><a/></calendarData><b/></category>");
     let read = general(&text).unwrap();
-    assert_eq!((read.state, read.calendar), (Found::Absent, Found::Value(())));
+    assert_eq!((read.state, read.calendar), (Found::Absent, Found::Value(Calendar::default())));
+}
+
+#[test]
+fn free_busy_is_read_and_outdoes_working_hours() {
+    let inner = "<category name=\"calendarData\"><calendarData xmlns=\"urn:c\"><WorkingHours><x/></WorkingHours></calendarData></category>\
+        <category name=\"calendarData\"><calendarData xmlns=\"urn:c\"><freeBusy startTime=\"2016-03-01T08:00:00Z\" granularity=\"PT15M\"> AKr1AA== </freeBusy></calendarData></category>";
+    let expected = Calendar { start_ms: 1_456_819_200_000, slot_min: 15, slots: Box::new([0, 0xaa, 0xf5, 0]) };
+    assert_eq!(general(&doc(inner)).unwrap().calendar, Found::Value(expected));
+    let odd = inner.replace("PT15M", "PT-1M");
+    assert_eq!(general(&doc(&odd)).unwrap().calendar, Found::Value(Calendar::default()));
 }
 
 #[test]

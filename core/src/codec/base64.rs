@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends the base64 of `bytes`.
-pub(in crate::codec::cti) fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
     for chunk in bytes.chunks(3) {
         let word = chunk.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
@@ -15,7 +15,7 @@ pub(in crate::codec::cti) fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The bytes behind `text`; `None` when it is not base64.
-pub(in crate::codec::cti) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     if !bytes.len().is_multiple_of(4) {
         return None;
