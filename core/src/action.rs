@@ -128,7 +128,7 @@ pub enum CtiOut {
 }
 
 /// A T-Library request about a DN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum CtiReq {
     /// `RequestQueryAddress` (2), DN status.
     QueryAddress,

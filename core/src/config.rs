@@ -143,7 +143,7 @@ pub struct UcConfig {
 }
 
 /// A server or a pool name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UcEndpoint {
     /// Name or address; also the name checked in the certificate.
     pub host: Box<str>,
@@ -258,7 +258,7 @@ pub struct TServerConfig {
 }
 
 /// Redundancy of a switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Redundancy {
     /// One server.
     Single,
@@ -400,7 +400,7 @@ pub struct Person {
 }
 
 /// A DN of a worker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PersonDn {
     /// Number.
     pub number: Box<str>,

@@ -2,6 +2,10 @@
 //!
 //! Ranks: links and dialogs (`uc`, `cti`) below presence. A fact travels only upwards; commands (here: the work list of DNs) travel only downwards and never
 //! emit facts, so one `handle` ends after a bounded number of deliveries.
+mod checkpoint;
+
+pub use checkpoint::RestoreFault;
+
 use crate::action::Action;
 use crate::config::Config;
 use crate::cti::CtiSide;
@@ -35,7 +39,7 @@ pub struct Connector {
     drain: Drain,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Drain {
     No,
     Running,

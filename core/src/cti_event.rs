@@ -74,7 +74,7 @@ pub enum Control<'a> {
 }
 
 /// Role of a T-Server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Role {
     /// Requests go here.
     Primary,

@@ -7,7 +7,7 @@ use crate::uc::UcTimer;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 /// Who is woken and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum TimerKey {
     /// The SIP side.
     Uc(UcTimer),
@@ -28,7 +28,7 @@ pub enum Due {
     Timer(TimerKey),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Deadlines {
     by_time: BTreeSet<(Mono, TimerKey)>,
     by_key: BTreeMap<TimerKey, Mono>,

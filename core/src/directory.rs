@@ -14,10 +14,16 @@ use hashbrown::HashTable;
 #[derive(Clone, Debug)]
 pub struct Directory {
     config: Arc<Config>,
-    users: Vec<UserEntry>,
-    dns: Vec<DnEntry>,
+    ids: Ids,
     by_uri: HashTable<u32>,
     by_dn: HashTable<u32>,
+}
+
+/// Who has which id: what of a directory belongs into a checkpoint.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Ids {
+    users: Vec<UserEntry>,
+    dns: Vec<DnEntry>,
     free_users: Vec<u32>,
     /// Oldest first: an id is used again as late as possible.
     free_dns: VecDeque<u32>,
@@ -25,14 +31,14 @@ pub struct Directory {
     departed: BTreeMap<DnId, PersonDn>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct UserEntry {
     /// Index in `config.people`; `NONE` when the id is free.
     person: u32,
     first_dn: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct DnEntry {
     user: u32,
     /// Index in the person's `dns`.
@@ -67,18 +73,20 @@ impl Directory {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         let empty = Arc::new(config.without_people());
-        let mut it = Self {
-            config: empty,
-            users: Vec::new(),
-            dns: Vec::new(),
-            by_uri: HashTable::new(),
-            by_dn: HashTable::new(),
-            free_users: Vec::new(),
-            free_dns: VecDeque::new(),
-            departed: BTreeMap::new(),
-        };
+        let mut it = Self { config: empty, ids: Ids::default(), by_uri: HashTable::new(), by_dn: HashTable::new() };
         it.apply(config);
         it
+    }
+
+    /// The directory that had these ids under this configuration.
+    pub(crate) fn with_ids(config: Arc<Config>, ids: Ids) -> Self {
+        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new() };
+        it.rebuild_index();
+        it
+    }
+
+    pub(crate) const fn ids(&self) -> &Ids {
+        &self.ids
     }
 
     /// The configuration in force.
@@ -92,12 +100,12 @@ impl Directory {
         let mut changes = Changes::default();
         let old_config = core::mem::replace(&mut self.config, Arc::clone(&config));
         let mut old: BTreeMap<&str, u32> = BTreeMap::new();
-        for (id, entry) in self.users.iter().enumerate() {
+        for (id, entry) in self.ids.users.iter().enumerate() {
             if let Some(person) = old_config.people.get(entry.person as usize) {
                 old.insert(&person.employee_id, id as u32);
             }
         }
-        self.users.reserve(config.people.len().saturating_sub(self.users.len()));
+        self.ids.users.reserve(config.people.len().saturating_sub(self.ids.users.len()));
         let mut fresh: Vec<u32> = Vec::new();
         for (at, person) in config.people.iter().enumerate() {
             match old.remove(&*person.employee_id) {
@@ -106,45 +114,45 @@ impl Directory {
             }
         }
         for (_, id) in old {
-            let before = &old_config.people[self.users[id as usize].person as usize];
+            let before = &old_config.people[self.ids.users[id as usize].person as usize];
             self.drop_dns(UserId(id), before, &[], &mut changes);
-            self.users[id as usize] = UserEntry { person: NONE, first_dn: NONE };
+            self.ids.users[id as usize] = UserEntry { person: NONE, first_dn: NONE };
             changes.removed_users.push((UserId(id), before.sip_uri.clone()));
-            self.free_users.push(id);
+            self.ids.free_users.push(id);
         }
         // Ids freed just now are not given out in the same step: what is removed and what is added stay apart in every machine.
-        let held = core::mem::take(&mut self.free_users);
+        let held = core::mem::take(&mut self.ids.free_users);
         let (reusable, just_freed) = held.split_at(held.len() - changes.removed_users.len());
-        self.free_users = reusable.to_vec();
+        self.ids.free_users = reusable.to_vec();
         let just_freed = just_freed.to_vec();
-        let just_freed_dns = self.free_dns.split_off(self.free_dns.len() - changes.removed_dns.len());
+        let just_freed_dns = self.ids.free_dns.split_off(self.ids.free_dns.len() - changes.removed_dns.len());
         for at in fresh {
-            let id = self.free_users.pop().unwrap_or_else(|| {
-                self.users.push(UserEntry { person: NONE, first_dn: NONE });
-                self.users.len() as u32 - 1
+            let id = self.ids.free_users.pop().unwrap_or_else(|| {
+                self.ids.users.push(UserEntry { person: NONE, first_dn: NONE });
+                self.ids.users.len() as u32 - 1
             });
-            self.users[id as usize] = UserEntry { person: at, first_dn: NONE };
+            self.ids.users[id as usize] = UserEntry { person: at, first_dn: NONE };
             changes.added_users.push(UserId(id));
             self.add_dns(UserId(id), &mut changes);
         }
         // DNs of kept persons are added last for the same reason.
         let mut added = changes.added_users.clone();
         added.sort_unstable();
-        for id in 0..self.users.len() as u32 {
-            if self.users[id as usize].person != NONE && added.binary_search(&UserId(id)).is_err() {
+        for id in 0..self.ids.users.len() as u32 {
+            if self.ids.users[id as usize].person != NONE && added.binary_search(&UserId(id)).is_err() {
                 self.add_dns(UserId(id), &mut changes);
             }
         }
-        self.free_users.extend(just_freed);
-        self.free_dns.extend(just_freed_dns);
-        self.departed.extend(changes.removed_dns.iter().cloned());
+        self.ids.free_users.extend(just_freed);
+        self.ids.free_dns.extend(just_freed_dns);
+        self.ids.departed.extend(changes.removed_dns.iter().cloned());
         self.rebuild_index();
         changes
     }
 
     fn keep_user(&mut self, id: u32, at: u32, old_config: &Config, changes: &mut Changes) {
         let config = Arc::clone(&self.config);
-        let before = &old_config.people[self.users[id as usize].person as usize];
+        let before = &old_config.people[self.ids.users[id as usize].person as usize];
         let now = &config.people[at as usize];
         if !same_uri(&before.sip_uri, &now.sip_uri) {
             if !before.sip_uri.is_empty() {
@@ -157,9 +165,9 @@ impl Directory {
         self.drop_dns(UserId(id), before, &now.dns, changes);
         let relogin = before.agent_login != now.agent_login || before.login_queue != now.login_queue || before.password_ref != now.password_ref;
         // Re-number what stays.
-        let mut dn = self.users[id as usize].first_dn;
+        let mut dn = self.ids.users[id as usize].first_dn;
         while dn != NONE {
-            let entry = &mut self.dns[dn as usize];
+            let entry = &mut self.ids.dns[dn as usize];
             let number = &before.dns[entry.at as usize];
             entry.at = now.dns.iter().position(|d| d == number).map_or(NONE, |i| i as u32);
             if relogin {
@@ -167,27 +175,27 @@ impl Directory {
             }
             dn = entry.next;
         }
-        self.users[id as usize].person = at;
+        self.ids.users[id as usize].person = at;
     }
 
     /// Unlinks the DNs of `user` that are not in `keep`.
     fn drop_dns(&mut self, user: UserId, before: &Person, keep: &[PersonDn], changes: &mut Changes) {
         let mut previous = NONE;
-        let mut dn = self.users[user.index()].first_dn;
+        let mut dn = self.ids.users[user.index()].first_dn;
         while dn != NONE {
-            let DnEntry { at, next, .. } = self.dns[dn as usize];
+            let DnEntry { at, next, .. } = self.ids.dns[dn as usize];
             let number = &before.dns[at as usize];
             if keep.contains(number) {
                 previous = dn;
             } else {
                 if previous == NONE {
-                    self.users[user.index()].first_dn = next;
+                    self.ids.users[user.index()].first_dn = next;
                 } else {
-                    self.dns[previous as usize].next = next;
+                    self.ids.dns[previous as usize].next = next;
                 }
-                self.dns[dn as usize] = DnEntry { user: NONE, at: NONE, next: NONE };
+                self.ids.dns[dn as usize] = DnEntry { user: NONE, at: NONE, next: NONE };
                 changes.removed_dns.push((DnId(dn), number.clone()));
-                self.free_dns.push_back(dn);
+                self.ids.free_dns.push_back(dn);
             }
             dn = next;
         }
@@ -196,27 +204,27 @@ impl Directory {
     /// Links the DNs of `user`'s person that have no id yet.
     fn add_dns(&mut self, user: UserId, changes: &mut Changes) {
         let config = Arc::clone(&self.config);
-        let person = &config.people[self.users[user.index()].person as usize];
+        let person = &config.people[self.ids.users[user.index()].person as usize];
         for at in 0..person.dns.len() as u32 {
-            if self.dns_of(user).any(|dn| self.dns[dn.index()].at == at) {
+            if self.dns_of(user).any(|dn| self.ids.dns[dn.index()].at == at) {
                 continue;
             }
-            let id = self.free_dns.pop_front().unwrap_or_else(|| {
-                self.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
-                self.dns.len() as u32 - 1
+            let id = self.ids.free_dns.pop_front().unwrap_or_else(|| {
+                self.ids.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
+                self.ids.dns.len() as u32 - 1
             });
-            self.departed.remove(&DnId(id));
-            self.dns[id as usize] = DnEntry { user: user.0, at, next: NONE };
+            self.ids.departed.remove(&DnId(id));
+            self.ids.dns[id as usize] = DnEntry { user: user.0, at, next: NONE };
             match self.dns_of(user).last() {
-                Some(last) => self.dns[last.index()].next = id,
-                None => self.users[user.index()].first_dn = id,
+                Some(last) => self.ids.dns[last.index()].next = id,
+                None => self.ids.users[user.index()].first_dn = id,
             }
             changes.added_dns.push(DnId(id));
         }
     }
 
     fn rebuild_index(&mut self) {
-        let (mut by_uri, mut by_dn) = (HashTable::with_capacity(self.users.len()), HashTable::with_capacity(self.dns.len()));
+        let (mut by_uri, mut by_dn) = (HashTable::with_capacity(self.ids.users.len()), HashTable::with_capacity(self.ids.dns.len()));
         for user in self.users() {
             let uri = self.uri(user);
             if !uri.is_empty() {
@@ -253,35 +261,35 @@ impl Directory {
     /// Whether the id is in use.
     #[must_use]
     pub fn has_user(&self, user: UserId) -> bool {
-        self.users.get(user.index()).is_some_and(|u| u.person != NONE)
+        self.ids.users.get(user.index()).is_some_and(|u| u.person != NONE)
     }
 
     /// Whether the id is in use.
     #[must_use]
     pub fn has_dn(&self, dn: DnId) -> bool {
-        self.dns.get(dn.index()).is_some_and(|d| d.user != NONE)
+        self.ids.dns.get(dn.index()).is_some_and(|d| d.user != NONE)
     }
 
     /// All workers, by id.
     pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.users.iter().enumerate().filter(|(_, u)| u.person != NONE).map(|(id, _)| UserId(id as u32))
+        self.ids.users.iter().enumerate().filter(|(_, u)| u.person != NONE).map(|(id, _)| UserId(id as u32))
     }
 
     /// All DNs, by id.
     pub fn dns(&self) -> impl Iterator<Item = DnId> + '_ {
-        self.dns.iter().enumerate().filter(|(_, d)| d.user != NONE).map(|(id, _)| DnId(id as u32))
+        self.ids.dns.iter().enumerate().filter(|(_, d)| d.user != NONE).map(|(id, _)| DnId(id as u32))
     }
 
     /// One more than the highest user id ever used: the length of dense tables.
     #[must_use]
     pub fn user_slots(&self) -> usize {
-        self.users.len()
+        self.ids.users.len()
     }
 
     /// One more than the highest DN id ever used.
     #[must_use]
     pub fn dn_slots(&self) -> usize {
-        self.dns.len()
+        self.ids.dns.len()
     }
 
     /// The person behind a worker.
@@ -290,7 +298,7 @@ impl Directory {
     /// If the id is not in use; ids come from this directory.
     #[must_use]
     pub fn person(&self, user: UserId) -> &Person {
-        &self.config.people[self.users[user.index()].person as usize]
+        &self.config.people[self.ids.users[user.index()].person as usize]
     }
 
     /// The worker's SIP URI, empty when not watched.
@@ -301,9 +309,9 @@ impl Directory {
 
     /// The DNs of a worker.
     pub fn dns_of(&self, user: UserId) -> impl Iterator<Item = DnId> + '_ {
-        let first = self.users[user.index()].first_dn;
+        let first = self.ids.users[user.index()].first_dn;
         core::iter::successors((first != NONE).then_some(DnId(first)), |dn| {
-            let next = self.dns[dn.index()].next;
+            let next = self.ids.dns[dn.index()].next;
             (next != NONE).then_some(DnId(next))
         })
     }
@@ -311,12 +319,12 @@ impl Directory {
     /// The worker a DN belongs to.
     #[must_use]
     pub fn user_of(&self, dn: DnId) -> UserId {
-        UserId(self.dns[dn.index()].user)
+        UserId(self.ids.dns[dn.index()].user)
     }
 
     fn person_dn(&self, dn: DnId) -> &PersonDn {
-        let entry = self.dns[dn.index()];
-        match self.departed.get(&dn) {
+        let entry = self.ids.dns[dn.index()];
+        match self.ids.departed.get(&dn) {
             Some(departed) if entry.user == NONE => departed,
             _ => &self.person(UserId(entry.user)).dns[entry.at as usize],
         }
@@ -331,7 +339,7 @@ impl Directory {
     /// The DN's number, of a DN in use or one that a re-configuration removed; `None` of any other id.
     #[must_use]
     pub fn number_if_known(&self, dn: DnId) -> Option<&str> {
-        (self.has_dn(dn) || self.departed.contains_key(&dn)).then(|| self.number(dn))
+        (self.has_dn(dn) || self.ids.departed.contains_key(&dn)).then(|| self.number(dn))
     }
 
     /// The DN's switch.
@@ -366,7 +374,7 @@ fn hash_dn(switch: SwitchId, number: &str) -> u64 {
 }
 
 /// Multiply-rotate over eight bytes at a time; `fold` is or-ed into every byte (0x20 folds ASCII case).
-fn mix(bytes: &[u8], fold: u8) -> u64 {
+pub(crate) fn mix(bytes: &[u8], fold: u8) -> u64 {
     let mask = u64::from_ne_bytes([fold; 8]);
     let step = |hash: u64, word: u64| (hash ^ (word | mask)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
     let (words, rest) = bytes.as_chunks::<8>();

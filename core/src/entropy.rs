@@ -19,7 +19,7 @@ impl Seed {
 }
 
 /// Seeded generator for Call-ID, tag, branch and jitter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Entropy(ChaCha12Rng);
 
 impl Entropy {

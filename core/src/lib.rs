@@ -36,7 +36,7 @@ pub mod views;
 
 pub use action::Action;
 pub use config::Config;
-pub use connector::Connector;
+pub use connector::{Connector, RestoreFault};
 pub use deadlines::{Due, TimerKey};
 pub use input::Input;
 pub use note::Note;

@@ -4,11 +4,11 @@ use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 
 /// Milliseconds since the driver started. Never goes back; suspend-aware where the platform can.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Mono(pub u64);
 
 /// A [`Mono`] that leaves room for "none": an `Option<At>` is as small as a `Mono`. For tables with a row per worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct At(NonZeroU64);
 
 impl From<Mono> for At {
@@ -26,7 +26,7 @@ impl At {
 }
 
 /// One reading of both clocks, taken by the driver for every call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Now {
     /// For decisions.
     pub mono: Mono,

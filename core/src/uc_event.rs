@@ -174,7 +174,7 @@ pub enum Found<T> {
 }
 
 /// Time stamp of a publication: milliseconds since 1970 as the server wrote it, 0 when missing or unreadable (= oldest). Never compared with our clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PublishTime(pub u64);
 
 /// `state` of type `aggregateState`.

@@ -40,7 +40,7 @@ pub enum WantView {
 }
 
 /// Agent state of a DN as last reported by T-Server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum AgentState {
     /// Not reported, or the report is older than a lost connection.
     #[default]
@@ -138,7 +138,7 @@ pub struct CtiLinkView {
 }
 
 /// Counters since start. They only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
     /// NOTIFY and BENOTIFY handed in.
     pub notifies: u64,

@@ -89,6 +89,9 @@ impl Kind {
     ];
 }
 
+/// One run in so many exchanges its connector for checkpoints now and then.
+const RESTORED_RUNS: u64 = 8;
+
 /// Everything a run depends on besides its steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -130,6 +133,8 @@ pub struct Options {
     pub expires_s: u32,
     /// The pool strays from the straight path in ways drawn from the seed.
     pub odd_peers: bool,
+    /// Mean number of inputs after which the connector is exchanged for its own checkpoint; 0 never. Makes no difference to the run.
+    pub restore_every: u32,
     /// The network.
     pub net: NetOptions,
 }
@@ -160,6 +165,7 @@ impl Options {
             tie: 0,
             expires_s: 28_800,
             odd_peers: false,
+            restore_every: 0,
             net: NetOptions::default(),
         }
     }
@@ -187,6 +193,8 @@ impl Options {
         }
         it.weights[Kind::Presence as usize] = 1;
         it.net = Self::swarm_net(tape);
+        // Not from the tape: it shapes nothing.
+        it.restore_every = if seed.is_multiple_of(RESTORED_RUNS) { 300 } else { 0 };
         it
     }
 
@@ -227,7 +235,7 @@ impl fmt::Display for Options {
         write!(f, " register={} benotify={} piggyback={}", self.register, self.benotify, self.piggyback)?;
         write!(f, " shared={} lync-pace={} final-round={} tie={}", self.shared_connection, self.lync_pace, self.final_round, self.tie)?;
         let net = &self.net;
-        write!(f, " expires={} odd-peers={}", self.expires_s, self.odd_peers)?;
+        write!(f, " expires={} odd-peers={} restore-every={}", self.expires_s, self.odd_peers, self.restore_every)?;
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
         write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)
     }
@@ -265,6 +273,7 @@ impl Options {
             "tie" => self.tie = value.parse().ok()?,
             "expires" => self.expires_s = value.parse().ok()?,
             "odd-peers" => self.odd_peers = value.parse().ok()?,
+            "restore-every" => self.restore_every = value.parse().ok()?,
             "latency" => self.net.latency_ms = value.parse().ok()?,
             "jitter" => self.net.jitter_ms = value.parse().ok()?,
             "rate" => self.net.bytes_per_ms = value.parse().ok()?,

@@ -7,7 +7,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// What this connection knows of one DN.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct DnRow {
     /// Belongs to the switch of this link.
     used: bool,
@@ -20,7 +20,7 @@ pub(super) struct DnRow {
     pending: Pending,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 enum Pending {
     #[default]
     None,
@@ -57,7 +57,7 @@ pub(super) enum Match {
 }
 
 /// The rows of one link and its work list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct DnRows {
     rows: Vec<DnRow>,
     /// DNs to register or to query, each at most once. Urgent ones (a worker waits) go to the front.

@@ -10,7 +10,7 @@ use crate::id::{CtiLinkId, DnId, SwitchId};
 use crate::time::Mono;
 
 /// Life of a connection (`spec/bridge.md` 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Phase {
     /// No connection: waiting for the next attempt, or not wanted (warm standby).
     Down,
@@ -25,7 +25,7 @@ pub(super) enum Phase {
 }
 
 /// One bridge connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Link {
     pub(super) switch: SwitchId,
     pub(super) phase: Phase,

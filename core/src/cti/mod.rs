@@ -28,7 +28,7 @@ use link::{Link, Phase};
 use switch::Switch;
 
 /// Timers of the contact-centre side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum CtiTimer {
     /// Connecting takes too long, or the pause before the next attempt is over.
     Link(CtiLinkId),
@@ -80,7 +80,7 @@ pub(crate) enum Failure {
 }
 
 /// The contact-centre side of the connector.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct CtiSide {
     links: Vec<Link>,
     switches: Vec<Switch>,

@@ -12,7 +12,7 @@ use crate::note::Note;
 use crate::uc_event::CloseCause;
 
 /// A switch and its links.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Switch {
     /// Its links are `first .. first + count`.
     pub(super) first: CtiLinkId,

@@ -2,7 +2,7 @@
 use core::fmt;
 
 /// Class of an availability number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Class {
     /// 0-2999, or nothing known: changes nothing by default.
@@ -77,7 +77,7 @@ impl fmt::Display for Class {
 }
 
 /// Activity of a state: for conditions and views only, the class comes from the number (`decisions.md` 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Activity {
     /// None given.

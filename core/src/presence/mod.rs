@@ -21,7 +21,7 @@ use crate::uc_event::PublishTime;
 use alloc::boxed::Box;
 
 /// Timers of the reconciler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PresenceTimer {
     /// The oldest lost subscription reaches its grace time.
     Grace,
@@ -74,7 +74,7 @@ pub enum NoteChange {
 }
 
 /// `RequestAgentReady` or `RequestAgentNotReady`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StateRequest {
     /// Ready, else not ready.
     pub ready: bool,

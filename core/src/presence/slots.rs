@@ -9,7 +9,7 @@ use crate::views::{AgentState, WantView};
 use alloc::boxed::Box;
 
 /// What we know of a worker.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct UserSlot {
     pub(super) availability: u32,
     pub(super) class: Class,
@@ -88,7 +88,7 @@ impl From<Want> for WantView {
 }
 
 /// Why a DN is left alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub(super) enum Hold {
     #[default]
     None,
@@ -101,7 +101,7 @@ pub(super) enum Hold {
 }
 
 /// What we know of a DN.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct DnSlot {
     pub(super) have: AgentState,
     pub(super) hold: Hold,

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 /// What a dialog is for (`spec/ms-pres.md` 4.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Target {
     /// The users of the watcher's own pool, batched.
     Home,
@@ -22,7 +22,7 @@ pub(super) enum Target {
 }
 
 /// A dialog of ours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Dialog {
     pub(super) watcher: WatcherId,
     pub(super) target: Target,

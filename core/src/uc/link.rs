@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 /// State of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum State {
     /// Waiting to try again.
     #[default]
@@ -40,7 +40,7 @@ pub(super) enum State {
 }
 
 /// The far end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Peer {
     pub(super) addr: SocketAddr,
     pub(super) since: Mono,
@@ -57,7 +57,7 @@ impl State {
 }
 
 /// A connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Link {
     pub(super) state: State,
     /// Who uses it: from, and one past the last.

@@ -40,7 +40,7 @@ use table::Table;
 use watcher::WatcherSide;
 
 /// Timers of the SIP side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum UcTimer {
     /// Resolving or connecting takes too long, or the pause before the next attempt is over.
     Link(UcLinkId),
@@ -61,7 +61,7 @@ pub enum UcTimer {
 }
 
 /// The SIP side of the connector.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct UcSide {
     links: Vec<Link>,
     watchers: Vec<WatcherSide>,
@@ -75,7 +75,7 @@ pub(crate) struct UcSide {
 }
 
 /// What is counted here.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Tally {
     notifies: u64,
     unknown_users: u64,

@@ -3,7 +3,7 @@ use crate::id::{DialogId, UserId, WatcherId};
 use alloc::vec::Vec;
 
 /// Where a user stands with the UC platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub(super) enum Place {
     /// Not to be watched: no SIP URI, or no such worker.
@@ -24,7 +24,7 @@ pub(super) enum Place {
 }
 
 /// How a user must be subscribed (`spec/ms-pres.md` 4.1, 4.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub(super) enum Aim {
     /// In the watcher's own batch.
@@ -37,7 +37,7 @@ pub(super) enum Aim {
 }
 
 /// One user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Slot {
     /// The dialog that covers the user, or is being asked to; `NO_DIALOG` otherwise.
     pub(super) dialog: DialogId,
@@ -88,7 +88,7 @@ impl Slot {
 }
 
 /// All users.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Table(Vec<Slot>);
 
 impl Table {

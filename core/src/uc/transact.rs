@@ -15,7 +15,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 /// What a request was sent for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Ask {
     /// REGISTER.
     Register(WatcherId),
@@ -34,7 +34,7 @@ pub(super) enum Ask {
 }
 
 /// An unanswered request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Txn {
     pub(super) branch: Box<str>,
     pub(super) ask: Ask,

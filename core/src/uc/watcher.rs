@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 /// Users on their way into one dialog.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Lane {
     /// The dialog the users are added to.
     pub(super) dialog: Option<DialogId>,
@@ -20,7 +20,7 @@ pub(super) struct Lane {
 }
 
 /// Registration phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Phase {
     /// Nothing to send.
     #[default]
@@ -32,7 +32,7 @@ pub(super) enum Phase {
 }
 
 /// The registration of a watcher (`spec/ms-pres.md` 3).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Registration {
     pub(super) phase: Phase,
     /// Registered on this connection, or registration is not asked for.
@@ -50,7 +50,7 @@ pub(super) struct Registration {
 }
 
 /// A watcher.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct WatcherSide {
     pub(super) link: UcLinkId,
     pub(super) uri: Box<str>,

@@ -5,6 +5,7 @@
 mod outside;
 mod planted;
 mod quiet;
+mod restore;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,7 @@ pub struct World {
     sabotage: Sabotage,
     plot: planted::Plot,
     echo_next: Option<uc_core::Action>,
+    exchange: restore::Exchange,
     failure: Option<Failure>,
     drained: bool,
     /// What the core asked to keep over a restart.
@@ -142,6 +144,7 @@ impl World {
             sabotage,
             plot: planted::Plot::default(),
             echo_next: None,
+            exchange: restore::Exchange::new(&options),
             failure: None,
             drained: false,
             kept: BTreeMap::new(),
@@ -199,6 +202,7 @@ impl World {
         if self.sabotage == Sabotage::EchoRequest {
             self.play_echo();
         }
+        self.after_input();
     }
 
     fn drain_core(&mut self, frame: Option<&[u8]>) {

@@ -179,3 +179,30 @@ fn a_silent_death_is_found_out_and_survived() {
     w.run_until(600_000, World::is_converged);
     w.assert_converged();
 }
+
+/// The same run with its connector exchanged for checkpoints, and how often that was done.
+fn exchanged(plan: &Plan, every: u32) -> (u64, u64) {
+    let mut world = World::new(Options { restore_every: every, ..plan.options.clone() }, plan.steps.clone());
+    world.run();
+    assert_eq!(world.failure(), None, "seed {}", plan.options.seed);
+    (world.trace_hash(), world.exchanges())
+}
+
+#[test]
+fn a_checkpoint_makes_no_difference_to_a_run() {
+    let mut done = 0;
+    for seed in 0..12 {
+        let plan = Plan::of_seed(seed, Size { workers: 8, minutes: 15 });
+        let (plain, none) = exchanged(&plan, 0);
+        let (same, often) = exchanged(&plan, 3);
+        assert_eq!((same, none), (plain, 0), "seed {seed}");
+        done += often;
+    }
+    assert!(done > 1_000, "only {done} exchanges");
+}
+
+#[test]
+fn some_runs_of_a_sweep_exchange_their_connector() {
+    let every = |seed| Plan::of_seed(seed, Size { workers: 2, minutes: 1 }).options.restore_every;
+    assert_eq!((0..64).filter(|seed| every(*seed) > 0).count(), 8);
+}
