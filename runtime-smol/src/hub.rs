@@ -134,7 +134,7 @@ impl Hub {
         }
         self.act(frame);
         if let Some(recorder) = &mut self.recorder {
-            recorder.settled();
+            recorder.settled(&self.connector);
         }
     }
 

@@ -1,20 +1,27 @@
 //! The flight recorder (`run --record DIR`): writes the journal described in [`crate::journal`].
 //!
 //! Records are collected in blocks; a thread of its own writes them, so that a slow disk never holds up presence. If the disk falls so far behind that
-//! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed. Each start of the process writes a file of its own,
-//! because a replay has to begin at the beginning: the core's state cannot be written down and taken up again. So a file that reaches its limit ends with a mark
-//! and an alarm, and what was recorded is kept; the beginning of the next file is the next start. Old files are removed.
+//! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed.
+//!
+//! A file that reaches its limit is followed by another one, which begins with the configuration and a checkpoint of the core, so that each can be replayed alone. The
+//! deciding thread only copies the core (memory to memory); the copy is printed, the file changed and the oldest one removed on the recorder's thread.
+mod writer;
+
+pub(crate) use writer::follows;
+
 use crate::journal::hash::ActionHash;
 use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, put_record, uc};
 use crate::say;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use uc_core::entropy::Seed;
 use uc_core::{Action, Config, Connector, Input, Now};
+use writer::{Job, PREFIX, SUFFIX, Writer};
 
 /// One block, bytes.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -22,10 +29,6 @@ const BLOCK_BYTES: usize = 256 << 10;
 const BLOCKS_MAX: usize = 64;
 /// A block that is not full is written after this long.
 const FLUSH_MS: u64 = 500;
-/// File names begin and end like this; between is the time, so that their order is that of time.
-pub(crate) const PREFIX: &str = "journal-";
-/// See [`PREFIX`].
-pub(crate) const SUFFIX: &str = ".ucj";
 
 /// Where to record, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +51,23 @@ impl RecordOptions {
 /// A journal being written.
 pub(crate) struct Recorder {
     block: Vec<u8>,
-    blocks: Option<SyncSender<Vec<u8>>>,
+    jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
+    /// The first file of this run.
     path: PathBuf,
     now: Now,
     flushed_ms: u64,
+    /// Of the present file.
     inputs: u64,
+    /// Of the present file.
     actions: ActionHash,
+    /// Of the present file, without what it began with.
     bytes: u64,
+    /// With what it began; the writer knows.
+    began: Arc<AtomicU64>,
     bytes_max: u64,
+    /// Of all files of this run.
+    bytes_all: u64,
 }
 
 impl Recorder {
@@ -65,53 +76,40 @@ impl Recorder {
     /// # Errors
     /// When the directory or the file cannot be written.
     pub(crate) fn open(options: &RecordOptions) -> io::Result<Self> {
-        let RecordOptions { dir, files_max, bytes_max } = options;
-        fs::create_dir_all(dir)?;
-        let mut old = journals(dir)?;
-        while old.len() >= (*files_max).max(1) {
-            fs::remove_file(old.remove(0))?;
-        }
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let path = dir.join(format!("{PREFIX}{:015}-{}{SUFFIX}", now.as_millis(), std::process::id()));
-        // Names and presence are nobody else's business.
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(MAGIC)?;
-        let (blocks, waiting) = sync_channel::<Vec<u8>>(BLOCKS_MAX);
-        let name = path.clone();
-        let writer = std::thread::Builder::new().name("uc-recorder".into()).spawn(move || {
-            for block in waiting {
-                if let Err(why) = file.write_all(&block) {
-                    return say::alarm(&format!("the journal {} ends here: {why}", name.display()));
-                }
-            }
-        })?;
+        let began = Arc::new(AtomicU64::new(MAGIC.len() as u64));
+        let writer = Writer::open(options, Arc::clone(&began))?;
+        let path = writer.path().to_owned();
+        let (jobs, waiting) = sync_channel(BLOCKS_MAX);
+        let writer = std::thread::Builder::new().name("uc-recorder".into()).spawn(move || writer.work(waiting))?;
         Ok(Self {
             block: Vec::with_capacity(BLOCK_BYTES * 2),
-            blocks: Some(blocks),
+            jobs: Some(jobs),
             writer: Some(writer),
             path,
             now: Now::default(),
             flushed_ms: 0,
             inputs: 0,
             actions: ActionHash::default(),
-            bytes: MAGIC.len() as u64,
-            bytes_max: *bytes_max,
+            bytes: 0,
+            began,
+            bytes_max: options.bytes_max,
+            bytes_all: 0,
         })
     }
 
-    /// The file.
+    /// The file this run begins with.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether inputs are still recorded: not any more when the file is full, or the disk too slow or failing.
+    /// Whether inputs are still recorded: not any more when the disk was too slow, or failed.
     pub(crate) const fn is_recording(&self) -> bool {
-        self.blocks.is_some()
+        self.jobs.is_some()
     }
 
-    /// Bytes of the file so far.
+    /// Bytes recorded so far, in all files of this run.
     pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes_all
     }
 
     /// Records what the core starts from.
@@ -127,7 +125,7 @@ impl Recorder {
 
     /// Records one input; `frame` is the SIP message at hand.
     pub(crate) fn input(&mut self, now: Now, input: &Input<'_>, frame: &[u8]) {
-        if self.blocks.is_none() {
+        if self.jobs.is_none() {
             return;
         }
         let out = &mut self.block;
@@ -158,18 +156,21 @@ impl Recorder {
 
     /// Takes in one action of the last input.
     pub(crate) fn action(&mut self, action: &Action, connector: &Connector) {
-        if self.blocks.is_some() {
+        if self.jobs.is_some() {
             self.actions.add(action, connector);
         }
     }
 
-    /// The last input and its actions are complete.
-    pub(crate) fn settled(&mut self) {
+    /// The last input and its actions are complete; `connector` is what came of them.
+    pub(crate) fn settled(&mut self, connector: &Connector) {
         if self.inputs.is_multiple_of(HASH_EVERY) {
             self.put_hash();
         }
         if self.block.len() >= BLOCK_BYTES || self.now.mono.0 >= self.flushed_ms + FLUSH_MS {
             self.flush();
+            if self.is_full() {
+                self.next_file(connector);
+            }
         }
     }
 
@@ -182,44 +183,69 @@ impl Recorder {
         });
     }
 
+    fn put_end(&mut self, why: Ending) {
+        self.put_hash();
+        put_record(&mut self.block, Tag::End, |out| out.push(Ending::ALL.iter().position(|e| *e == why).unwrap_or(0) as u8));
+    }
+
     fn flush(&mut self) {
         self.flushed_ms = self.now.mono.0;
-        let Some(blocks) = &self.blocks else { return self.block.clear() };
+        let Some(jobs) = &self.jobs else { return self.block.clear() };
         if self.block.is_empty() {
             return;
         }
-        self.bytes += self.block.len() as u64;
-        if self.bytes >= self.bytes_max {
-            say::alarm(&format!(
-                "the journal {} has reached its limit of {} bytes and ends; a restart begins the next one",
-                self.path.display(),
-                self.bytes_max
-            ));
-            return self.end(Ending::Full);
-        }
-        match blocks.try_send(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(block)) => {
-                say::alarm(&format!("the disk cannot keep up with the journal {}; it ends here", self.path.display()));
-                self.block = block;
+        let bytes = self.block.len() as u64;
+        match jobs.try_send(Job::Block(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2)))) {
+            Ok(()) => {
+                self.bytes += bytes;
+                self.bytes_all += bytes;
+            }
+            Err(TrySendError::Full(job)) => {
+                say::alarm(&format!("the disk cannot keep up with the journals in {}; recording ends here", self.path.with_file_name("").display()));
+                if let Job::Block(block) = job {
+                    self.block = block;
+                }
                 self.end(Ending::Behind);
             }
             // The writer said why it stopped.
-            Err(TrySendError::Disconnected(_)) => self.blocks = None,
+            Err(TrySendError::Disconnected(_)) => self.jobs = None,
+        }
+    }
+
+    /// Whether it is time for the next file. However small the limit, a file holds at least as much as it began with: otherwise large companies would write checkpoints only.
+    fn is_full(&self) -> bool {
+        let began = self.began.load(Ordering::Relaxed);
+        self.jobs.is_some() && began + self.bytes >= self.bytes_max.max(2 * began)
+    }
+
+    /// Ends this file and begins the next one with a copy of the core. When the disk is so busy that this must wait, the file grows until the next block.
+    fn next_file(&mut self, connector: &Connector) {
+        let Some(jobs) = self.jobs.clone() else { return };
+        self.put_end(Ending::Full);
+        let last = std::mem::take(&mut self.block);
+        match jobs.try_send(Job::Next(last, Box::new((connector.clone(), self.now)))) {
+            Ok(()) => {
+                self.block = Vec::with_capacity(BLOCK_BYTES * 2);
+                (self.bytes, self.inputs, self.actions) = (0, 0, ActionHash::default());
+            }
+            Err(TrySendError::Full(Job::Next(mut last, _))) => {
+                last.clear();
+                self.block = last;
+            }
+            Err(_) => self.jobs = None,
         }
     }
 
     /// Ends the journal. The last block waits for the disk on a thread of its own, not here.
     fn end(&mut self, why: Ending) {
-        self.put_hash();
-        put_record(&mut self.block, Tag::End, |out| out.push(Ending::ALL.iter().position(|e| *e == why).unwrap_or(0) as u8));
-        let last = std::mem::take(&mut self.block);
-        if let Some(blocks) = self.blocks.take() {
+        self.put_end(why);
+        let last = Job::Block(std::mem::take(&mut self.block));
+        if let Some(jobs) = self.jobs.take() {
             let waiting = self.writer.take();
             let send = move || {
                 // Fails only when the writer has stopped, and has said why.
-                let _ = blocks.send(last);
-                drop(blocks);
+                let _ = jobs.send(last);
+                drop(jobs);
                 waiting.map(JoinHandle::join)
             };
             self.writer = std::thread::Builder::new().name("uc-recorder-end".into()).spawn(move || drop(send())).ok();
@@ -228,7 +254,7 @@ impl Recorder {
 
     /// Ends the journal and waits until it is written.
     pub(crate) fn finish(mut self) {
-        if self.blocks.is_some() {
+        if self.jobs.is_some() {
             self.end(Ending::Finished);
         }
         if let Some(writer) = self.writer.take() {
@@ -331,7 +357,7 @@ mod tests {
             self.recorder.input(self.now, &input, frame);
             self.connector.handle(self.now, input);
             self.act();
-            self.recorder.settled();
+            self.recorder.settled(&self.connector);
         }
 
         fn frame(&mut self, frame: &[u8]) {
@@ -410,26 +436,67 @@ mod tests {
         assert!(differs.contains("recorded"), "{differs}");
         let mut version = bytes;
         version[7] += 1;
-        assert!(replay(&version, None).unwrap_err().contains("version 2"));
+        assert!(replay(&version, None).unwrap_err().contains("version 3"));
         assert!(replay(b"hello", None).is_err());
     }
 
+    /// Plays everything into files of this size; what replaying each of them says, with its name.
+    fn rotated(dir: &Path, bytes_max: u64) -> Vec<(PathBuf, crate::replay::Outcome)> {
+        let recorder = Recorder::open(&RecordOptions { files_max: 3, bytes_max, ..RecordOptions::new(dir) }).unwrap();
+        let mut session = Session::start(recorder);
+        session.live();
+        assert!(session.recorder.is_recording());
+        session.recorder.finish();
+        journals(dir).unwrap().into_iter().map(|path| (path.clone(), replay(&fs::read(path).unwrap(), None).unwrap())).collect()
+    }
+
     #[test]
-    fn a_full_journal_ends_with_a_mark_and_old_ones_go() {
+    fn a_full_journal_goes_on_in_the_next_file_and_old_ones_go() {
         let dir = folder("full");
         for n in 0..5 {
             fs::create_dir_all(&dir).unwrap();
             fs::write(dir.join(format!("{PREFIX}{n:015}-1{SUFFIX}")), "old").unwrap();
         }
-        let recorder = Recorder::open(&RecordOptions { files_max: 3, bytes_max: 100_000, ..RecordOptions::new(&dir) }).unwrap();
-        let path = recorder.path().to_owned();
-        let mut session = Session::start(recorder);
-        session.live();
-        assert!(!session.recorder.is_recording());
-        session.recorder.finish();
-        assert_eq!(journals(&dir).unwrap().len(), 3);
-        let outcome = replay(&fs::read(path).unwrap(), None).unwrap();
-        assert_eq!((outcome.ending, outcome.differs), (Some(Ending::Full), None));
+        let mut found = rotated(&dir, 100_000);
+        assert_eq!(found.len(), 3);
+        for (path, outcome) in &found {
+            assert_eq!(outcome.differs, None, "{}", path.display());
+            assert!(outcome.from.is_some() && outcome.inputs > 50 && outcome.agreed > 0, "{outcome:?}");
+            assert!(fs::metadata(path).unwrap().len() < 100_000 + 2 * BLOCK_BYTES as u64);
+        }
+        let endings: Vec<_> = found.iter().map(|(_, outcome)| outcome.ending).collect();
+        assert_eq!(endings, [Some(Ending::Full), Some(Ending::Full), Some(Ending::Finished)]);
+        assert!(follows(&found[0].0, &found[1].0) && follows(&found[1].0, &found[2].0) && !follows(&found[0].0, &found[2].0));
+        // Each file begins with exactly the state in which the one before ended.
+        let (first, second) = (found[0].1.to.clone().unwrap(), found[1].1.to.clone().unwrap());
+        assert_eq!(found[1].1.from, Some(first.clone()));
+        assert_eq!(found[2].1.from, Some(second));
+        crate::replay::continues(&mut found[2].1, Some(&first));
+        assert!(found[2].1.differs.is_some());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_replays_to_its_last_whole_record() {
+        let dir = folder("cut");
+        let (path, whole) = rotated(&dir, 100_000).swap_remove(1);
+        let bytes = fs::read(path).unwrap();
+        let mut most = 0;
+        for cut in (MAGIC.len()..bytes.len()).step_by(bytes.len() / 40) {
+            let outcome = replay(&bytes[..cut], None).unwrap();
+            assert_eq!((outcome.ending, outcome.differs), (None, None), "cut at {cut}");
+            assert!(outcome.inputs >= most && outcome.inputs <= whole.inputs);
+            most = outcome.inputs;
+        }
+        assert!(most > whole.inputs / 2, "{most}");
+        // A damaged checkpoint is told, not believed.
+        let mut damaged = bytes.clone();
+        let first = {
+            let mut rest = &bytes[MAGIC.len()..];
+            crate::journal::take_record(&mut rest).unwrap().1.len()
+        };
+        damaged[MAGIC.len() + crate::journal::HEAD_BYTES + first - 20] ^= 1;
+        assert!(replay(&damaged, None).unwrap_err().contains("damaged"));
         fs::remove_dir_all(&dir).unwrap();
     }
 }

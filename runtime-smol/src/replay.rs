@@ -1,14 +1,17 @@
 //! Runs a recorded journal through the same core and compares every recorded hash: an incident in production becomes a case at the desk.
+//!
+//! A directory is replayed file by file, oldest first. Each begins from what it holds itself; where one file goes on with another, the core at the end of the first
+//! must also be, byte for byte, the checkpoint with which the second begins.
 use crate::cli::Exit;
 use crate::journal::hash::ActionHash;
 use crate::journal::{Ending, Field, MAGIC, Tag, cti, take_record, uc};
-use crate::recorder::journals;
+use crate::recorder::{follows, journals};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use uc_core::entropy::Seed;
 use uc_core::id::UserId;
-use uc_core::{Config, Connector, Input, Mono, Now};
+use uc_core::{Config, Connector, Input, Mono, Now, RestoreFault};
 
 /// What a replay found.
 #[derive(Debug, Default)]
@@ -25,41 +28,75 @@ pub(crate) struct Outcome {
     pub(crate) differs: Option<String>,
     /// How the journal ends; `None`: in the middle, the process was killed or is still running.
     pub(crate) ending: Option<Ending>,
+    /// The checkpoint it begins with; `None`: with the start of the process.
+    pub(crate) from: Option<Vec<u8>>,
+    /// The core's checkpoint at the end, if the journal goes on in another file.
+    pub(crate) to: Option<Vec<u8>>,
 }
 
-/// Replays `journal`: a file, or the newest one in a directory.
+/// Replays `journal`: a file, or all files in a directory.
 pub(crate) fn run(journal: &Path, trace: bool) -> ExitCode {
-    let outcome = newest(journal).and_then(|path| {
-        let bytes = std::fs::read(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
-        println!("{}", path.display());
-        replay(&bytes, trace.then_some(&mut |line| println!("{line}")))
-    });
-    match outcome {
-        Ok(outcome) => {
-            print!("{}", describe(&outcome));
-            if outcome.differs.is_some() { Exit::Differs.into() } else { ExitCode::SUCCESS }
-        }
+    let files = match files(journal) {
+        Ok(files) => files,
         Err(why) => {
             eprintln!("{why}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
+    };
+    let (mut differs, mut failed) = (0, 0);
+    let mut before: Option<(&PathBuf, Vec<u8>)> = None;
+    for path in &files {
+        println!("{}", path.display());
+        let bytes = std::fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
+        match bytes.and_then(|bytes| replay(&bytes, trace.then_some(&mut |line| println!("{line}")))) {
+            Ok(mut outcome) => {
+                let previous = before.take().filter(|(previous, _)| follows(previous, path)).map(|(_, to)| to);
+                continues(&mut outcome, previous.as_deref());
+                print!("{}", describe(&outcome));
+                differs += u32::from(outcome.differs.is_some());
+                before = outcome.to.map(|to| (path, to));
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                failed += 1;
+            }
+        }
+    }
+    if files.len() > 1 {
+        println!("{} journals: {differs} different, {failed} not readable, the others the same", files.len());
+    }
+    match (differs, failed) {
+        (0, 0) => ExitCode::SUCCESS,
+        (0, _) => ExitCode::FAILURE,
+        _ => Exit::Differs.into(),
     }
 }
 
-fn newest(journal: &Path) -> Result<PathBuf, String> {
+fn files(journal: &Path) -> Result<Vec<PathBuf>, String> {
     if !journal.is_dir() {
-        return Ok(journal.to_owned());
+        return Ok(vec![journal.to_owned()]);
     }
     let found = journals(journal).map_err(|e| format!("{} cannot be read: {e}", journal.display()))?;
-    found.into_iter().next_back().ok_or_else(|| format!("there is no journal in {}", journal.display()))
+    if found.is_empty() { Err(format!("there is no journal in {}", journal.display())) } else { Ok(found) }
+}
+
+/// The file must begin with the state in which the previous one of the same run ended.
+pub(crate) fn continues(outcome: &mut Outcome, previous: Option<&[u8]>) {
+    if let (Some(to), Some(from)) = (previous, &outcome.from)
+        && to != from
+    {
+        outcome.differs = Some("the file does not begin with the state in which the previous one ended".into());
+    }
 }
 
 fn describe(outcome: &Outcome) -> String {
-    let Outcome { inputs, actions, agreed, span, differs, ending } = outcome;
-    let (from, to) = span.unwrap_or_default();
+    let Outcome { inputs, actions, agreed, span, differs, ending, from, to: _ } = outcome;
+    let Some((began, ended)) = span else {
+        return "nothing was recorded: the process was killed when the file began\n".into();
+    };
     let ending = match ending {
-        Some(Ending::Finished) => "complete",
-        Some(Ending::Full) => "ends where the file reached its limit",
+        Some(Ending::Finished) => "is complete",
+        Some(Ending::Full) => "ends where the next file goes on",
         Some(Ending::Behind) => "ends where the disk could not keep up",
         None => "ends in the middle: the process was killed, or still runs",
     };
@@ -67,8 +104,9 @@ fn describe(outcome: &Outcome) -> String {
         Some(what) => format!("DIFFERENT: {what}"),
         None => format!("the same: {agreed} hashes agree"),
     };
-    let seconds = to.mono.since(from.mono) as f64 / 1000.0;
-    format!("{inputs} inputs, {actions} actions, {seconds:.1} s recorded; the journal {ending}\nactions are {verdict}\n")
+    let beginning = if from.is_some() { "begins with a checkpoint" } else { "begins with the start of the process" };
+    let seconds = ended.mono.since(began.mono) as f64 / 1000.0;
+    format!("{inputs} inputs, {actions} actions, {seconds:.1} s recorded; the journal {beginning} and {ending}\nactions are {verdict}\n")
 }
 
 /// Who hears the story.
@@ -93,8 +131,15 @@ pub(crate) fn replay(bytes: &[u8], mut trace: Trace<'_>) -> Result<Outcome, Stri
         }
         _ => return Err("this is no journal of uc-connector".into()),
     };
-    let first = take_record(&mut rest).filter(|(tag, _)| Tag::of(*tag) == Some(Tag::Start)).and_then(|(_, content)| start(content));
-    let mut run = first.ok_or("the journal's first record cannot be read")?;
+    let Some((tag, content)) = take_record(&mut rest) else {
+        // Killed before it stood there whole.
+        return Ok(Outcome::default());
+    };
+    let mut run = match Tag::of(tag) {
+        Some(Tag::Start) => start(content).ok_or("the journal's first record cannot be read")?,
+        Some(Tag::Resume) => resume(content).ok_or("the journal's first record cannot be read")?.map_err(|why| why.to_string())?,
+        _ => return Err("the journal does not begin with a start or a checkpoint".into()),
+    };
     run.act(&mut trace);
     while let Some((tag, content)) = take_record(&mut rest) {
         let step = Tag::of(tag).and_then(|tag| run.record(tag, content, &mut trace));
@@ -106,6 +151,9 @@ pub(crate) fn replay(bytes: &[u8], mut trace: Trace<'_>) -> Result<Outcome, Stri
         }
     }
     run.outcome.actions = run.hash.count;
+    if run.outcome.ending == Some(Ending::Full) {
+        run.outcome.to = run.connector.checkpoint();
+    }
     Ok(run.outcome)
 }
 
@@ -114,14 +162,24 @@ fn start(mut from: &[u8]) -> Option<Run> {
     from = rest;
     let now = Now { mono: Mono(Field::take(&mut from)?), unix_ms: Field::take(&mut from)? };
     let config = Config::take(&mut from)?;
-    let connector = Connector::new(Arc::new(config), Seed(*seed), now);
-    Some(Run { connector, now, hash: ActionHash::default(), outcome: Outcome { span: Some((now, now)), ..Outcome::default() } })
+    Some(Run::new(Connector::new(Arc::new(config), Seed(*seed), now), now, None))
+}
+
+fn resume(mut from: &[u8]) -> Option<Result<Run, RestoreFault>> {
+    let now = Now { mono: Mono(Field::take(&mut from)?), unix_ms: Field::take(&mut from)? };
+    let config = Config::take(&mut from)?;
+    let checkpoint = <&[u8]>::take(&mut from)?;
+    Some(Connector::restore(Arc::new(config), checkpoint).map(|connector| Run::new(connector, now, Some(checkpoint.to_vec()))))
 }
 
 impl Run {
+    fn new(connector: Connector, now: Now, from: Option<Vec<u8>>) -> Self {
+        Self { connector, now, hash: ActionHash::default(), outcome: Outcome { span: Some((now, now)), from, ..Outcome::default() } }
+    }
+
     fn record(&mut self, tag: Tag, mut content: &[u8], trace: &mut Trace<'_>) -> Option<()> {
         match tag {
-            Tag::Start => return None,
+            Tag::Start | Tag::Resume => return None,
             Tag::Time => {
                 self.now = Now { mono: Mono(Field::take(&mut content)?), unix_ms: Field::take(&mut content)? };
                 self.outcome.span.as_mut()?.1 = self.now;

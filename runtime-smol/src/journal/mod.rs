@@ -2,7 +2,8 @@
 //!
 //! A file begins with [`MAGIC`] and the version; then records follow: tag (one byte), length (four bytes, little-endian), content. Presence notifications and
 //! bridge lines are recorded decoded and compact; rare SIP messages as received, and decoded again at replay. Configurations are in it whole, with references
-//! instead of secrets. Every [`HASH_EVERY`] inputs, and at the end, a hash of all actions so far allows to tell that the replay does the same.
+//! instead of secrets. A file that goes on where another ended begins with the configuration and a checkpoint of the core; its counts and hashes begin anew, so
+//! that each file can be replayed alone. Every [`HASH_EVERY`] inputs, and at the end, a hash of all actions so far allows to tell that the replay does the same.
 pub(crate) mod config;
 pub(crate) mod cti;
 pub(crate) mod hash;
@@ -10,8 +11,8 @@ pub(crate) mod uc;
 
 use std::borrow::Cow;
 
-/// First bytes of a file; the last one is the version. It rises with every change to a recorded type.
-pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x01";
+/// First bytes of a file; the last one is the version. It rises with every change to a recorded type or to the core's state.
+pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x02";
 /// Inputs between two hashes.
 pub(crate) const HASH_EVERY: u64 = 1024;
 /// Bytes of tag and length.
@@ -63,10 +64,12 @@ pub(crate) enum Tag {
     Hash,
     /// The last record, and why.
     End,
+    /// Both clocks, configuration, checkpoint: the beginning of a file that goes on where another ended.
+    Resume,
 }
 
 impl Tag {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Start,
         Self::Time,
         Self::Wake,
@@ -88,6 +91,7 @@ impl Tag {
         Self::Restore,
         Self::Hash,
         Self::End,
+        Self::Resume,
     ];
 
     pub(crate) fn of(byte: u8) -> Option<Self> {
@@ -100,7 +104,7 @@ impl Tag {
 pub(crate) enum Ending {
     /// The process ended in good order, or gave up.
     Finished,
-    /// The file reached its limit.
+    /// The file reached its limit; the next one goes on.
     Full,
     /// The disk could not keep up; recording stopped rather than slow the connector down.
     Behind,
