@@ -140,7 +140,9 @@ impl Connector {
 fn stamp(config: &Config) -> u64 {
     let mut hash = 0_u64;
     let mut add = |bytes: &[u8]| hash = (hash.rotate_left(29) ^ mix(bytes, 0)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    add(&(config.uc.endpoints.len() as u64).to_le_bytes());
+    for rows in [config.uc.endpoints.len(), config.publish.states.len(), config.choice.states.len()] {
+        add(&(rows as u64).to_le_bytes());
+    }
     for watcher in &config.uc.watchers {
         add(watcher.uri.as_bytes());
         add(watcher.epid.as_bytes());
@@ -148,6 +150,9 @@ fn stamp(config: &Config) -> u64 {
     for switch in &config.cti.switches {
         add(switch.name.as_bytes());
         add(&(switch.servers.len() as u64).to_le_bytes());
+        for number in &switch.free_dns {
+            add(number.as_bytes());
+        }
     }
     for person in &config.people {
         add(person.employee_id.as_bytes());
@@ -182,6 +187,8 @@ mod tests {
         };
         Config {
             mode: Mode::Normal,
+            publish: PublishConfig::default(),
+            choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {
                 endpoints: vec![UcEndpoint { host: "fe.contoso.example".into(), port: 5061 }],
@@ -189,7 +196,7 @@ mod tests {
                 ..UcConfig::default()
             },
             cti: CtiConfig {
-                switches: vec![SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30 }],
+                switches: vec![SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() }],
                 timers: CtiTimers::default(),
                 pace: CtiPace::open(),
             },

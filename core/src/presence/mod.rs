@@ -85,7 +85,7 @@ pub struct StateRequest {
 }
 
 /// The reasons of a state request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Why {
     /// `KW_UC_STATUS` is this class, `KW_UC_NOTE` the worker's note.
     Presence(Class),
