@@ -33,26 +33,43 @@ impl Identity {
 impl Daemon {
     /// The daemon with `workers` workers, profile `open`.
     pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, record: bool) -> Result<Self, String> {
-        let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
-        write("people.csv", &people_csv(workers))?;
-        let tls = match identity {
-            Some(identity) => {
-                write("ca.pem", &identity.ca_pem)?;
-                "transport = \"tls\"\n[uc.tls]\nca = \"ca.pem\"\n"
-            }
-            None => "transport = \"tcp\"\n",
-        };
-        write("uc.toml", &config(sip, bridge, tls))?;
-        let program = beside("uc-connector")?;
+        let folder = prepare(workers, sip, bridge, identity)?;
         let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(program).args(["run", "--config"]).arg(folder.join("uc.toml"));
+        command.args(["-c", "0"]).arg(beside("uc-connector")?);
+        Self::spawn(command, folder, record)
+    }
+
+    /// The same with 200 or so workers under callgrind, which counts by thread.
+    pub(crate) fn counted(workers: usize, sip: u16, bridge: u16, record: bool) -> Result<Self, String> {
+        let folder = prepare(workers, sip, bridge, None)?;
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--separate-threads=yes", "--quiet"]).arg(format!("--callgrind-out-file={}", folder.join("count").display()));
+        command.arg(beside("uc-connector")?);
+        Self::spawn(command, folder, record)
+    }
+
+    fn spawn(mut command: Command, folder: PathBuf, record: bool) -> Result<Self, String> {
+        command.args(["run", "--config"]).arg(folder.join("uc.toml"));
         if record {
             command.arg("--record").arg(folder.join("journal"));
         }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|e| format!("taskset (package util-linux): {e}"))?;
+        let why = |e| format!("{} (packages util-linux, valgrind): {e}", command.get_program().display());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(why)?;
         Ok(Self { child, folder })
+    }
+
+    /// Stops a counted daemon in good order: the instructions of each of its threads, in order of their start.
+    pub(crate) fn instructions(&mut self) -> Result<Vec<f64>, String> {
+        self.stop()?;
+        let mut files: Vec<_> = fs::read_dir(&self.folder).map_err(|e| e.to_string())?.flatten().map(|e| e.path()).collect();
+        files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("count-")));
+        files.sort();
+        let total = |path: &PathBuf| {
+            let text = fs::read_to_string(path).ok()?;
+            let line = text.lines().find(|l| l.starts_with("summary:") || l.starts_with("totals:"))?;
+            line.split_whitespace().nth(1)?.parse().ok()
+        };
+        files.iter().map(|path| total(path).ok_or_else(|| format!("{}: no total", path.display()))).collect()
     }
 
     /// The bare program.
@@ -76,14 +93,16 @@ impl Daemon {
 
     /// Stops in good order and runs the journal again: what `uc-connector replay` says of it.
     pub(crate) fn replay(&mut self) -> Result<String, String> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|e| e.to_string())?;
-        self.child.wait().map_err(|e| e.to_string())?;
-        let journals = fs::read_dir(self.folder.join("journal")).map_err(|e| e.to_string())?;
-        let journal = journals.flatten().map(|entry| entry.path()).next().ok_or("no journal was written")?;
-        let out = Command::new(beside("uc-connector")?).arg("replay").arg(journal).output().map_err(|e| e.to_string())?;
+        self.stop()?;
+        let out = Command::new(beside("uc-connector")?).arg("replay").arg(self.folder.join("journal")).output().map_err(|e| e.to_string())?;
         let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    fn stop(&mut self) -> Result<(), String> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|e| e.to_string())?;
+        self.child.wait().map(drop).map_err(|e| e.to_string())
     }
 
     /// User and system time so far, all threads.
@@ -110,6 +129,23 @@ impl Drop for Daemon {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// A folder with configuration and people.
+fn prepare(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>) -> Result<PathBuf, String> {
+    let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
+    write("people.csv", &people_csv(workers))?;
+    let tls = match identity {
+        Some(identity) => {
+            write("ca.pem", &identity.ca_pem)?;
+            "transport = \"tls\"\n[uc.tls]\nca = \"ca.pem\"\n"
+        }
+        None => "transport = \"tcp\"\n",
+    };
+    write("uc.toml", &config(sip, bridge, tls))?;
+    Ok(folder)
 }
 
 fn beside(name: &str) -> Result<PathBuf, String> {

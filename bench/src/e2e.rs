@@ -1,5 +1,5 @@
 //! End to end: the real daemon on core 0, the far ends on core 1, loopback sockets between them.
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Identity};
 use crate::far_ends::{Bridge, FrontEnd};
 use crate::seed::Dialog;
 use crate::table::{Table, thousands};
@@ -97,9 +97,14 @@ impl Bench {
     fn daemon(workers: usize, tls: bool, record: bool) -> Result<Self, String> {
         let (sip_listener, bridge_listener) = (listen()?, listen()?);
         let identity = tls.then(crate::daemon::Identity::new).transpose()?;
-        let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), identity.as_ref(), record)?;
-        let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
-        let sip = Wire::accept(&sip_listener, identity.as_ref().map(|i| &i.server), &mut child)?;
+        let child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), identity.as_ref(), record)?;
+        Self::with(child, &sip_listener, &bridge_listener, workers, identity.as_ref())
+    }
+
+    /// Waits until all are registered and subscribed.
+    fn with(mut child: Daemon, sip: &TcpListener, bridge: &TcpListener, workers: usize, identity: Option<&Identity>) -> Result<Self, String> {
+        let bridge = Wire::accept(bridge, None, &mut child)?;
+        let sip = Wire::accept(sip, identity.map(|i| &i.server), &mut child)?;
         let mut it = Self { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true };
         let began = Instant::now();
         while it.front_end.subscribed < workers || it.tserver.registered < workers {
@@ -292,6 +297,43 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         ]);
     }
     table.print("End to end on loopback, daemon on core 0, far ends on core 1 (profile `open`)");
+    Ok(())
+}
+
+/// What recording costs, in instructions by thread: two counted runs each with and without it, difference of the runs.
+///
+/// Changes go in lots of the same size, each answered whole before the next, so that both ways read and write the same pieces.
+pub(crate) fn record() -> Result<(), String> {
+    const LOT: usize = 64;
+    let count = |record: bool, lots: usize| -> Result<Vec<f64>, String> {
+        let (sip_listener, bridge_listener) = (listen()?, listen()?);
+        let child = Daemon::counted(200, port(&sip_listener), port(&bridge_listener), record)?;
+        let mut bench = Bench::with(child, &sip_listener, &bridge_listener, 200, None)?;
+        for _ in 0..lots {
+            bench.tserver.requests.clear();
+            for _ in 0..LOT {
+                bench.change();
+            }
+            while bench.tserver.requests.len() < LOT {
+                bench.turn()?;
+            }
+        }
+        bench.quiet()?;
+        bench.child.instructions()
+    };
+    let mut per = [Vec::new(), Vec::new()];
+    for (record, per) in [false, true].into_iter().zip(&mut per) {
+        eprintln!("counting, recording {record} ...");
+        let (short, long) = (count(record, 50)?, count(record, 250)?);
+        *per = short.iter().zip(&long).map(|(short, long)| (long - short) / (200 * LOT) as f64).collect();
+    }
+    let [without, with] = per;
+    let at = |of: &[f64], i: usize| of.get(i).copied().unwrap_or_default();
+    let (before, deciding, writer) = (at(&without, 0), at(&with, 0), with.iter().skip(1).sum::<f64>());
+    let mut table = Table::new(&["instructions per change (user), the daemon", "deciding thread", "recorder's thread"]);
+    table.row(&["without recording".into(), thousands(before as u64), "-".into()]);
+    table.row(&["recording".into(), format!("{} (+{:.1} %)", thousands(deciding as u64), (deciding / before - 1.0) * 100.0), thousands(writer as u64)]);
+    table.print("Cost of the flight recorder");
     Ok(())
 }
 

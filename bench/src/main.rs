@@ -1,6 +1,6 @@
 //! Measures what the product promises, side by side with what it is compared with; one command, one table.
 //!
-//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `memory`, `recovery`. Method and results: `bench/README.md`.
+//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
 use std::process::ExitCode;
 
 mod alloc_count;
@@ -24,12 +24,20 @@ fn main() -> ExitCode {
         "micro" => micro::run(),
         "count" => micro::count(&rest),
         "storm" => storm::run(),
+        "checkpoint" => storm::checkpoint(),
+        "record" => e2e::record(),
         "e2e" => e2e::run(&rest),
         "memory" => e2e::memory(),
         "recovery" => e2e::recovery(),
         "bare-server" => bare::serve(&rest),
-        "all" => micro::run().and_then(|()| storm::run()).and_then(|()| e2e::run(&rest)).and_then(|()| e2e::recovery()).and_then(|()| e2e::memory()),
-        _ => Err(format!("unknown part `{what}`; there are micro, storm, e2e, memory, recovery, all")),
+        "all" => micro::run()
+            .and_then(|()| storm::run())
+            .and_then(|()| storm::checkpoint())
+            .and_then(|()| e2e::record())
+            .and_then(|()| e2e::run(&rest))
+            .and_then(|()| e2e::recovery())
+            .and_then(|()| e2e::memory()),
+        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, memory, recovery, all")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -215,6 +215,51 @@ impl Rig {
     }
 }
 
+/// What a checkpoint costs: the copy is what the deciding thread waits for, the rest is the recorder's.
+pub(crate) fn checkpoint() -> Result<(), String> {
+    const TIMES: usize = 20;
+    let mut table = Table::new(&["checkpoint of the core, best of 20", "copy ms", "print ms", "restore ms", "KiB", "bytes/worker"]);
+    for workers in [10_000, 100_000] {
+        let mut rig = Rig::new(workers);
+        for _ in 0..workers {
+            rig.change();
+        }
+        let best = |times: &mut dyn FnMut() -> f64| (0..TIMES).map(|_| times()).fold(f64::INFINITY, f64::min);
+        let core = &rig.connector;
+        let copy = best(&mut || {
+            let began = Instant::now();
+            let copy = std::hint::black_box(core.clone());
+            let time = began.elapsed().as_secs_f64() * 1e3;
+            drop(copy);
+            time
+        });
+        let bytes = core.checkpoint().ok_or("actions wait")?;
+        let print = best(&mut || {
+            let began = Instant::now();
+            std::hint::black_box(core.checkpoint());
+            began.elapsed().as_secs_f64() * 1e3
+        });
+        let restore = best(&mut || {
+            let began = Instant::now();
+            let restored = Connector::restore(Arc::clone(core.directory().config()), &bytes);
+            let time = began.elapsed().as_secs_f64() * 1e3;
+            assert!(restored.is_ok(), "restored");
+            time
+        });
+        let (kib, per) = (bytes.len() / 1024, bytes.len() / workers);
+        table.row(&[
+            format!("{} workers", thousands(workers as u64)),
+            format!("{copy:.2}"),
+            format!("{print:.2}"),
+            format!("{restore:.2}"),
+            thousands(kib as u64),
+            per.to_string(),
+        ]);
+    }
+    table.print("Checkpoint");
+    Ok(())
+}
+
 /// The table.
 pub(crate) fn run() -> Result<(), String> {
     let mut table = Table::new(&["pure core with codecs, far ends in memory", "changes/s", "ns/change", "allocations/change"]);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use uc_tests::{Bridge, BridgeOptions, Daemon, Dialog, Event, Folder, FrontEnd, PATIENCE, Setup, connector, free_port, get, ordinary};
@@ -160,6 +160,75 @@ fn a_recording_replays_to_the_same_actions() {
     let text = String::from_utf8_lossy(&replay.stdout).into_owned();
     assert!(replay.status.success(), "{text}{}", String::from_utf8_lossy(&replay.stderr));
     assert!(text.contains("actions are the same") && text.contains("complete"), "{text}");
+}
+
+/// A request nobody expects, with 60 KiB of body: recorded as received.
+fn big_request(dialog: &Dialog, cseq: u32) -> Vec<u8> {
+    let body = "x".repeat(60 << 10);
+    let Dialog { call_id, watcher, target, local } = dialog;
+    format!(
+        "INFO {target} SIP/2.0\r\nVia: SIP/2.0/TCP 192.168.92.74:5061;branch=z9hG4bK{cseq:08X}\r\nMax-Forwards: 69\r\nTo: {watcher}\r\nFrom: {local}\r\n\
+         Call-ID: {call_id}\r\nCSeq: {cseq} INFO\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn journals(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn replay(journal: &Path) -> (Option<i32>, String) {
+    let replay = Command::new(connector()).arg("replay").arg(journal).output().unwrap();
+    (replay.status.code(), format!("{}{}", String::from_utf8_lossy(&replay.stdout), String::from_utf8_lossy(&replay.stderr)))
+}
+
+#[test]
+fn a_recording_goes_on_in_new_files_and_each_replays_alone() {
+    let folder = Folder::new();
+    let journal = folder.path("journal");
+    let to = journal.clone();
+    let mut site = Site::start_with(
+        |setup| *setup = setup.clone().with_workers(20),
+        folder,
+        move |command| _ = command.arg("--record").arg(to).args(["--record-max-mib", "1", "--record-keep", "3"]),
+    );
+    for round in 0..18 {
+        let first = 100 * (round + 1);
+        site.change(first, if round % 2 == 0 { 6500 } else { 3500 }, if round % 2 == 0 { "busy" } else { "online" });
+        for cseq in first + 1..first + 6 {
+            site.front_end.send(big_request(&site.dialog, cseq));
+            assert!(site.front_end.response(cseq).status() >= 400);
+        }
+    }
+    // The last file has its beginning: disks take their time.
+    let began = Instant::now();
+    while fs::metadata(journals(&journal).last().unwrap()).unwrap().len() < 100 {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    // Killed, not stopped: the last file ends in the middle.
+    site.daemon.signal(Signal::KILL);
+    assert!(!site.daemon.wait().success());
+    let files = journals(&journal);
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert!(!files[0].to_string_lossy().contains("-000001."), "it rotated more often than that: {files:?}");
+    for (at, file) in files.iter().enumerate() {
+        let (code, text) = replay(file);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("actions are the same") && text.contains("begins with a checkpoint"), "{text}");
+        assert_eq!(text.contains("ends in the middle"), at == 2, "{text}");
+        assert!(fs::metadata(file).unwrap().len() < 3 << 19, "{files:?}");
+    }
+    let (code, text) = replay(&journal);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("3 journals: 0 different, 0 not readable"), "{text}");
+    // A file in which something else stands where the checkpoint's middle was is not believed.
+    let mut bytes = fs::read(&files[1]).unwrap();
+    bytes.splice(3000..3004, *b"oops");
+    fs::write(&files[1], bytes).unwrap();
+    assert_ne!(replay(&journal).0, Some(0));
 }
 
 /// GET until `wanted` holds.

@@ -196,7 +196,14 @@ mod tests {
                 ..UcConfig::default()
             },
             cti: CtiConfig {
-                switches: vec![SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() }],
+                switches: vec![SwitchConfig {
+                    name: "S".into(),
+                    servers: vec![server],
+                    redundancy: Redundancy::Single,
+                    session: "s".into(),
+                    linger_s: 30,
+                    free_dns: Vec::new(),
+                }],
                 timers: CtiTimers::default(),
                 pace: CtiPace::open(),
             },
