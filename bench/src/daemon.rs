@@ -53,8 +53,8 @@ impl Daemon {
         if record {
             command.arg("--record").arg(folder.join("journal"));
         }
-        let why = |e| format!("{} (packages util-linux, valgrind): {e}", command.get_program().display());
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(why)?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = child.map_err(|e| format!("{} (packages util-linux, valgrind): {e}", command.get_program().display()))?;
         Ok(Self { child, folder })
     }
 
