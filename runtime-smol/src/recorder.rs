@@ -62,12 +62,12 @@ pub(crate) struct Recorder {
     /// Of the present file.
     actions: ActionHash,
     /// Of the present file, without what it began with.
-    bytes: u64,
+    file_bytes: u64,
     /// With what it began; the writer knows.
     began: Arc<AtomicU64>,
     bytes_max: u64,
     /// Of all files of this run.
-    bytes_all: u64,
+    bytes: u64,
 }
 
 impl Recorder {
@@ -90,10 +90,10 @@ impl Recorder {
             flushed_ms: 0,
             inputs: 0,
             actions: ActionHash::default(),
-            bytes: 0,
+            file_bytes: 0,
             began,
             bytes_max: options.bytes_max,
-            bytes_all: 0,
+            bytes: 0,
         })
     }
 
@@ -109,7 +109,7 @@ impl Recorder {
 
     /// Bytes recorded so far, in all files of this run.
     pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes_all
+        self.bytes
     }
 
     /// Records what the core starts from.
@@ -197,8 +197,8 @@ impl Recorder {
         let bytes = self.block.len() as u64;
         match jobs.try_send(Job::Block(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2)))) {
             Ok(()) => {
+                self.file_bytes += bytes;
                 self.bytes += bytes;
-                self.bytes_all += bytes;
             }
             Err(TrySendError::Full(job)) => {
                 say::alarm(&format!("the disk cannot keep up with the journals in {}; recording ends here", self.path.with_file_name("").display()));
@@ -215,7 +215,7 @@ impl Recorder {
     /// Whether it is time for the next file. However small the limit, a file holds at least as much as it began with: otherwise large companies would write checkpoints only.
     fn is_full(&self) -> bool {
         let began = self.began.load(Ordering::Relaxed);
-        self.jobs.is_some() && began + self.bytes >= self.bytes_max.max(2 * began)
+        self.jobs.is_some() && began + self.file_bytes >= self.bytes_max.max(2 * began)
     }
 
     /// Ends this file and begins the next one with a copy of the core. When the disk is so busy that this must wait, the file grows until the next block.
@@ -226,7 +226,7 @@ impl Recorder {
         match jobs.try_send(Job::Next(last, Box::new((connector.clone(), self.now)))) {
             Ok(()) => {
                 self.block = Vec::with_capacity(BLOCK_BYTES * 2);
-                (self.bytes, self.inputs, self.actions) = (0, 0, ActionHash::default());
+                (self.file_bytes, self.inputs, self.actions) = (0, 0, ActionHash::default());
             }
             Err(TrySendError::Full(Job::Next(mut last, _))) => {
                 last.clear();
