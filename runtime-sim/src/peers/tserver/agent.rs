@@ -1,4 +1,5 @@
 //! Emulated agents: the truth that the connector has to bring into line with presence (`spec/genesys-protocols.md` 3).
+use super::calls::{After, Call, WrapUp};
 use super::line::Pair;
 use std::collections::BTreeMap;
 use uc_core::time::Mono;
@@ -97,8 +98,12 @@ pub(super) struct Agent {
     pub(super) out_of_service: bool,
     /// Session of the connector that logged the agent in.
     pub(super) logged_in_by: Option<String>,
-    /// State to return to after call work, and which timer ends it.
-    pub(super) wrap_up: Option<(AgentState, u64)>,
+    /// The call on this DN.
+    pub(super) call: Option<Call>,
+    /// Work or break after a call, while it lasts.
+    pub(super) after: Option<After>,
+    /// `WrapUpTime` of the event to be sent next.
+    pub(super) announced: Option<WrapUp>,
     /// Requests wait for this moment at least, so that their order stays.
     pub(super) answers_after: Mono,
     pub(super) counts: RequestCounts,

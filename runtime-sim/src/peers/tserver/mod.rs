@@ -1,8 +1,11 @@
 //! A T-Server, or a redundant pair, each behind a bridge that speaks `ucc-bridge/1` (`spec/bridge.md`; `spec/genesys-protocols.md` 1, 3, 9).
 //!
-//! Agents are emulated by the server: one per DN, no calls except the after-call work a driver begins. The two servers of a pair share agents; connections,
+//! Agents are emulated by the server: one per DN, one call at a time, and the work and break after it. The two servers of a pair share agents; connections,
 //! sessions and registrations belong to one server. Channel `custom` is absent.
 mod agent;
+mod calls;
+#[cfg(test)]
+mod calls_tests;
 mod line;
 mod requests;
 mod session;
@@ -11,6 +14,7 @@ mod settings;
 mod tests;
 
 pub use agent::{AgentState, AgentTruth, ChangedBy, RequestCounts};
+pub use calls::{AFTER_CALL_WORK, CallPlan, LEGAL_GUARD, WrapUp};
 pub use line::Pair;
 pub use settings::{AfterLogin, Standby, TServerConfig, TServerFaults};
 
@@ -52,8 +56,12 @@ enum Due {
     Execute(u64, u16, Option<String>, Box<Request>),
     /// Report an agent as it is now.
     Truth(String),
-    /// End of after-call work, if this timer is still the one.
-    WrapUp(String, u64),
+    /// End of work or break after a call, if this timer is still the one.
+    AfterEnds(String, u64),
+    /// The call of this number is answered.
+    Establish(String, u64),
+    /// The call of this number ends.
+    Release(String, u64),
     /// The backup takes over.
     Promote(u16),
 }
@@ -171,19 +179,6 @@ impl TServer {
         self.change(now, dn, state, work_mode, reasons, ChangedBy::Other, None);
     }
 
-    /// A business call ends: not ready with work mode 3 for `ms`, then back to the state before.
-    pub fn begin_after_call_work(&mut self, now: Mono, dn: &str, ms: u64) {
-        let Some(agent) = self.agents.get(dn).filter(|a| a.truth.state >= AgentState::NotReady) else { return };
-        let before = agent.truth.state;
-        self.serial += 1;
-        let timer = self.serial;
-        self.change(now, dn, AgentState::NotReady, Some(3), Vec::new(), ChangedBy::Server, None);
-        if let Some(agent) = self.agents.get_mut(dn) {
-            agent.wrap_up = Some((before, timer));
-        }
-        self.due.insert((now + ms, timer), Due::WrapUp(dn.to_owned(), timer));
-    }
-
     /// The server logs an agent out by itself (`auto-logout-timeout`).
     pub fn server_logs_out(&mut self, now: Mono, dn: &str) {
         if self.agents.get(dn).is_some_and(|a| a.truth.state != AgentState::LoggedOut) {
@@ -292,7 +287,7 @@ impl TServer {
         for agent in self.agents.values_mut().filter(|a| a.truth.state != AgentState::LoggedOut) {
             agent.truth = AgentTruth { changed_at: now, changed_by: ChangedBy::Server, ..AgentTruth::default() };
             agent.logged_in_by = None;
-            agent.wrap_up = None;
+            (agent.after, agent.call) = (None, None);
         }
     }
 
@@ -309,7 +304,7 @@ impl TServer {
     #[expect(clippy::too_many_arguments, reason = "the parts of an agent's state, and who hears of it")]
     fn change(&mut self, now: Mono, dn: &str, state: AgentState, work_mode: Option<i64>, reasons: Vec<Pair>, by: ChangedBy, asked: Option<(u64, i64)>) {
         let Some(agent) = self.agents.get_mut(dn) else { return };
-        agent.wrap_up = None;
+        agent.after = None;
         let truth = &mut agent.truth;
         (truth.state, truth.work_mode, truth.reasons, truth.changed_at, truth.changed_by) = (state, work_mode, reasons, now, by);
         self.report(now, dn, asked);
@@ -329,6 +324,7 @@ impl TServer {
         if !agent.truth.reasons.is_empty() {
             attrs.push(reasons_attr(&agent.truth.reasons));
         }
+        attrs.extend(agent.announced.map(WrapUp::attr));
         self.distribute(now, dn, id, name, &attrs.join(","), asked);
     }
 
@@ -395,11 +391,9 @@ impl Peer for TServer {
             match entry.remove() {
                 Due::Execute(conn, node, session, request) => self.execute(now, conn, node, session.as_deref(), &request),
                 Due::Truth(dn) => self.report(now, &dn, None),
-                Due::WrapUp(dn, timer) => {
-                    if let Some((state, _)) = self.agents.get(&dn).and_then(|a| a.wrap_up).filter(|(_, t)| *t == timer) {
-                        self.change(now, &dn, state, None, Vec::new(), ChangedBy::Server, None);
-                    }
-                }
+                Due::AfterEnds(dn, timer) => self.end_after(now, &dn, timer),
+                Due::Establish(dn, serial) => self.establish(now, &dn, serial),
+                Due::Release(dn, serial) => self.release(now, &dn, serial),
                 Due::Promote(node) => {
                     if self.primary().is_none() {
                         self.promote(now, node);

@@ -158,6 +158,7 @@ impl TServer {
             () if !self.nodes[usize::from(node)].link_up => Some(54),
             () if agent.out_of_service => Some(58),
             () if same && (self.config.same_state_is_error || request.id == LOGOUT) => Some(43),
+            () if agent.after.is_some_and(|after| after.refused) && matches!(request.id, READY | NOT_READY) => Some(50),
             () if out && matches!(request.id, READY | NOT_READY) => Some(50),
             () if request.id == LOGIN && request.agent_id.is_none() => Some(53),
             () if request.id == LOGIN && !out && truth.agent_id != request.agent_id => Some(50),

@@ -46,6 +46,10 @@ pub struct TServerConfig {
     pub after_login: AfterLogin,
     /// A request for the state the agent already has is answered with error 43 instead of the event.
     pub same_state_is_error: bool,
+    /// After Call Work begins behind EventReleased instead of before it (`decisions.md` 14).
+    pub acw_after_released: bool,
+    /// State requests of the connector during After Call Work and Legal Guard that follow a call are refused with error 50 instead of ending them.
+    pub acw_refuses_requests: bool,
     /// `AttributeEventSequenceNumber` on every event, counted per server.
     pub event_sequence: bool,
     /// Time from the death of the primary to the promotion of the backup, milliseconds.
@@ -77,6 +81,8 @@ impl Default for TServerConfig {
             logout_on_unreg: false,
             after_login: AfterLogin::NotReady,
             same_state_is_error: false,
+            acw_after_released: false,
+            acw_refuses_requests: false,
             event_sequence: false,
             switchover_ms: 0,
             link_flap_on_switchover: false,

@@ -2,21 +2,21 @@
 use super::*;
 
 /// A pair with one DN and the connections `A` (1) and `B` (2).
-struct Story {
-    server: TServer,
-    now: Mono,
+pub(super) struct Story {
+    pub(super) server: TServer,
+    pub(super) now: Mono,
     lines: BTreeMap<u64, VecDeque<String>>,
     closed: Vec<u64>,
 }
 
 impl Story {
-    fn new(config: TServerConfig) -> Self {
+    pub(super) fn new(config: TServerConfig) -> Self {
         let mut server = TServer::new(config);
         server.add_dn("5002");
         Self { server, now: Mono(1000), lines: BTreeMap::new(), closed: Vec::new() }
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(out) = self.server.poll() {
             match out {
                 PeerOut::Send { conn, bytes } => self.lines.entry(conn).or_default().push_back(String::from_utf8(bytes).unwrap().trim_end().to_owned()),
@@ -35,11 +35,11 @@ impl Story {
         assert_eq!(got.as_deref(), Some(text));
     }
 
-    fn preset(&mut self, state: AgentState, work_mode: Option<i64>) {
+    pub(super) fn preset(&mut self, state: AgentState, work_mode: Option<i64>) {
         self.server.preset("5002", AgentTruth { state, work_mode, agent_id: Some("5002".to_owned()), ..AgentTruth::default() });
     }
 
-    fn open(&mut self, node: u16, conn: u64, session: &str, mode: &str) {
+    pub(super) fn open(&mut self, node: u16, conn: u64, session: &str, mode: &str) {
         self.server.accept(self.now, node, conn);
         self.line(conn, r#"{"v":1,"seq":1,"dir":"ctl","op":"hello","proto":"ucc-bridge/1"}"#);
         self.line(
@@ -48,21 +48,21 @@ impl Story {
         );
     }
 
-    fn request(&mut self, conn: u64, seq: u64, id: i64, name: &str, more: &str) {
+    pub(super) fn request(&mut self, conn: u64, seq: u64, id: i64, name: &str, more: &str) {
         let attrs = format!(r#"["AttributeReferenceID","int",{}],["AttributeThisDN","str","5002"]{more}"#, seq - 2);
         self.line(conn, &format!(r#"{{"v":1,"seq":{seq},"dir":"req","id":{id},"name":"{name}","attrs":[{attrs}]}}"#));
     }
 
-    fn register(&mut self, conn: u64) {
+    pub(super) fn register(&mut self, conn: u64) {
         let modes = r#",["AttributeRegisterMode","int",0],["AttributeControlMode","int",0],["AttributeAddressType","int",1]"#;
         self.request(conn, 3, 3, "RequestRegisterAddress", modes);
     }
 
-    fn all(&mut self, conn: u64) -> Vec<String> {
+    pub(super) fn all(&mut self, conn: u64) -> Vec<String> {
         self.lines.remove(&conn).unwrap_or_default().into()
     }
 
-    fn truth(&self) -> &AgentTruth {
+    pub(super) fn truth(&self) -> &AgentTruth {
         self.server.agent("5002").unwrap()
     }
 }
