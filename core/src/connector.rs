@@ -187,7 +187,18 @@ impl Connector {
     /// The note last heard for the worker of `dn`, as it goes into `KW_UC_NOTE`.
     #[must_use]
     pub fn note_of(&self, dn: DnId) -> &str {
-        self.presence.note(self.directory.config(), self.directory.user_of(dn))
+        self.user_of(dn).map_or("", |user| self.presence.note(self.directory.config(), user))
+    }
+
+    /// The worker a DN belongs to now: its owner, or who sits there.
+    #[must_use]
+    pub fn user_of(&self, dn: DnId) -> Option<UserId> {
+        self.directory.has_dn(dn).then(|| self.presence.user_at(&self.directory, dn))?
+    }
+
+    /// The DNs of a worker: their own, then those they sit at.
+    pub fn dns_of(&self, user: UserId) -> impl Iterator<Item = DnId> + '_ {
+        self.presence.dns_of(&self.directory, user)
     }
 
     /// One worker.
@@ -201,7 +212,7 @@ impl Connector {
     pub fn dn(&self, dn: DnId) -> Option<DnView> {
         self.directory.has_dn(dn).then(|| {
             let registered = self.cti.is_registered(self.directory.switch_of(dn), dn);
-            self.presence.dn(dn, self.directory.user_of(dn), registered)
+            self.presence.dn(dn, &self.directory, registered)
         })
     }
 

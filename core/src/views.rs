@@ -76,8 +76,12 @@ impl AgentState {
 pub struct DnView {
     /// Which.
     pub dn: DnId,
-    /// Whose.
-    pub user: UserId,
+    /// Whose: the owner, or who sits there; nobody at a free seat.
+    pub user: Option<UserId>,
+    /// A seat without an owner (free seating).
+    pub seat: bool,
+    /// Another worker than the owner is logged in there: the DN is left alone.
+    pub stranger: Option<UserId>,
     /// State.
     pub state: AgentState,
     /// A request is unanswered.

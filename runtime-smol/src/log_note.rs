@@ -157,8 +157,7 @@ impl Names<'_> {
     }
 
     fn dn_fields(&self, dn: DnId) -> Vec<(&'static str, String)> {
-        let directory = self.connector.directory();
-        let mut fields = if directory.has_dn(dn) { self.user_fields(directory.user_of(dn)) } else { Vec::new() };
+        let mut fields = self.connector.user_of(dn).map_or_else(Vec::new, |user| self.user_fields(user));
         fields.push(("dn", self.dn(dn)));
         fields
     }

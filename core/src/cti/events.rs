@@ -93,7 +93,8 @@ impl CtiSide {
     fn tell(&self, cx: &mut Cx<'_>, dn: DnId, event: &TEvent<'_>, state: crate::views::AgentState, origin: Origin) {
         let why = event.kw_status.and_then(Class::from_token).map(Why::Presence);
         let note = event.kw_note.map(note_hash_of_json);
-        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, why, note } });
+        let agent = event.agent_id.filter(|_| cx.config.presence.free_seating).and_then(|login| cx.directory.user_by_login(login));
+        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, why, note, agent } });
     }
 
     fn on_error(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {

@@ -18,15 +18,20 @@ impl Presence {
         if !cx.directory.has_dn(dn) {
             return;
         }
+        if let AgentNews::State { state, agent, .. } = news
+            && cx.config.presence.free_seating
+        {
+            self.on_seat(cx, dn, state, agent);
+        }
         match news {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
-            AgentNews::State { state, origin: Origin::Unsolicited, why, note } => self.on_event(cx, dn, state, reasons(why, note)),
-            AgentNews::State { state, origin: Origin::Snapshot, why, note } => self.on_snapshot(dn, state, reasons(why, note)),
-            AgentNews::State { state, origin: Origin::Late(req), why, note } => {
+            AgentNews::State { state, origin: Origin::Unsolicited, why, note, .. } => self.on_event(cx, dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => self.on_snapshot(dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Late(req), why, note, .. } => {
                 self.on_snapshot(dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
             }
-            AgentNews::State { state, origin: Origin::Old, why, note } => self.on_old(dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Old, why, note, .. } => self.on_old(dn, state, reasons(why, note)),
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
             AgentNews::InService(true) => {
                 let slot = &mut self.dns[dn.index()];
@@ -221,7 +226,8 @@ impl Presence {
     }
 
     fn say_state(&self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, foreign: bool) {
-        cx.note(Note::AgentState { user: cx.directory.user_of(dn), dn, state: state.word(), foreign });
+        let Some(user) = self.user_at(cx.directory, dn) else { return };
+        cx.note(Note::AgentState { user, dn, state: state.word(), foreign });
     }
 }
 

@@ -7,6 +7,7 @@ mod conditions;
 mod decide;
 mod note;
 mod reconcile;
+mod seats;
 mod slots;
 #[cfg(test)]
 mod tests;

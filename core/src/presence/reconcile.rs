@@ -10,6 +10,7 @@ use super::calendar::FreeBusy;
 use super::conditions::{next_edge_ms, rule_of, wants_calendar};
 use super::decide::{Decision, decide};
 use super::note::note_hash;
+use super::seats::Seats;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
@@ -24,7 +25,7 @@ use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
-use crate::views::{Counters, DnView, WorkerView};
+use crate::views::{AgentState, Counters, DnView, WorkerView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -42,6 +43,8 @@ pub(crate) struct Presence {
     grace: VecDeque<(Mono, UserId)>,
     /// Free/busy data of those who have it, while a condition asks for it.
     calendars: BTreeMap<UserId, Box<FreeBusy>>,
+    /// Free seating.
+    pub(super) seats: Seats,
     /// Workers whose publication is to change, and to what; handed to the SIP side in the down pass.
     pub(super) publications: VecDeque<(UserId, Option<StateRow>)>,
     pub(super) counters: Counters,
@@ -112,7 +115,11 @@ impl Presence {
         let calendar_changed = match update.calendar {
             None => false,
             Some(None) => self.calendars.remove(&user).is_some(),
-            Some(Some(calendar)) => self.calendars.get(&user) != Some(&calendar) && self.calendars.insert(user, calendar).is_none_or(|_| true),
+            Some(Some(calendar)) => {
+                let changed = self.calendars.get(&user) != Some(&calendar);
+                self.calendars.insert(user, calendar);
+                changed
+            }
         };
         let first_word = !core::mem::replace(&mut slot.heard, true);
         // Any change is the worker's next word, also within one class: what others set before no longer stands. A request follows only if one is needed.
@@ -133,8 +140,8 @@ impl Presence {
 
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
     fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
-        for dn in cx.directory.dns_of(user) {
-            if change {
+        for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
+            if change && !(self.dns[dn.index()].hold == Hold::Foreign && self.dns[dn.index()].have == AgentState::LoggedOut && !cx.config.presence.sync_when_logged_out) {
                 let slot = &mut self.dns[dn.index()];
                 slot.hold = Hold::None;
                 slot.failures = 0;
@@ -142,7 +149,12 @@ impl Presence {
                     self.retries.remove(&(at.mono(), dn));
                 }
             }
-            self.enqueue(cx.directory.switch_of(dn), dn);
+            let slot = &mut self.dns[dn.index()];
+            slot.asked = false;
+            if !slot.dirty {
+                slot.dirty = true;
+                self.work[cx.directory.switch_of(dn).index()].push_back(dn);
+            }
         }
     }
 
@@ -304,7 +316,8 @@ impl Presence {
     }
 
     fn act(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, link: crate::id::CtiLinkId, dn: DnId) {
-        let user = cx.directory.user_of(dn);
+        // An empty seat, or somebody else sits at this worker's desk.
+        let Some(user) = self.user_at(cx.directory, dn).filter(|_| self.seats.stranger(dn).is_none()) else { return };
         let worker = &self.users[user.index()];
         let want = if self.logging_out { Want::LoggedOut } else { worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0) };
         let slot = &mut self.dns[dn.index()];
@@ -332,6 +345,7 @@ impl Presence {
     pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &Config, changes: &Changes) {
         let switches_changed = old.cti.switches != cx.config.cti.switches;
         for (dn, _) in &changes.removed_dns {
+            self.seats.leave(*dn);
             let slot = core::mem::take(&mut self.dns[dn.index()]);
             if let Some(at) = slot.retry_at {
                 self.retries.remove(&(at.mono(), *dn));
@@ -341,6 +355,7 @@ impl Presence {
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
             self.users[user.index()] = UserSlot::default();
             self.calendars.remove(user);
+            self.seats.forget(*user);
         }
         let users = &self.users;
         self.grace.retain(|(_, user)| users[user.index()].in_grace);
@@ -417,9 +432,10 @@ impl Presence {
         }
     }
 
-    pub(crate) fn dn(&self, dn: DnId, user: UserId, registered: bool) -> DnView {
+    pub(crate) fn dn(&self, dn: DnId, directory: &Directory, registered: bool) -> DnView {
         let slot = &self.dns[dn.index()];
-        DnView { dn, user, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered }
+        let (user, seat, stranger) = (self.user_at(directory, dn), directory.owner(dn).is_none(), self.seats.stranger(dn));
+        DnView { dn, user, seat, stranger, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered }
     }
 
     pub(crate) fn count(&self, counters: &mut Counters) {
@@ -443,6 +459,7 @@ impl Presence {
         for (user, calendar) in &self.calendars {
             fp.debug(&(user, calendar));
         }
+        self.seats.fingerprint(fp);
         for (at, user) in &self.grace {
             fp.time(*at);
             fp.num(u64::from(user.0));

@@ -60,7 +60,7 @@ pub(super) fn texts<'a>(connector: &'a Connector, dn: DnId, req: CtiReq, passwor
     if !directory.has_dn(dn) {
         return matches!(req, CtiReq::UnregisterAddress).then_some(bare);
     }
-    let user = directory.user_of(dn);
+    let Some(user) = connector.user_of(dn) else { return Some(bare) };
     let person = directory.person(user);
     let class = match req {
         CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => class,
@@ -126,7 +126,7 @@ pub(super) fn password(connector: &Connector, msg: &CtiOut, secrets: &mut dyn Fn
         return None;
     };
     let directory = connector.directory();
-    let reference = &*directory.has_dn(*dn).then(|| directory.person(directory.user_of(*dn)))?.password_ref;
+    let reference = &*directory.person(connector.user_of(*dn)?).password_ref;
     if reference.is_empty() { None } else { secrets(reference) }
 }
 
