@@ -141,7 +141,11 @@ impl Presence {
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
     fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
         for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
-            if change && !(self.dns[dn.index()].hold == Hold::Foreign && self.dns[dn.index()].have == AgentState::LoggedOut && !cx.config.presence.sync_when_logged_out) {
+            if change
+                && !(self.dns[dn.index()].hold == Hold::Foreign
+                    && self.dns[dn.index()].have == AgentState::LoggedOut
+                    && !cx.config.presence.sync_when_logged_out)
+            {
                 let slot = &mut self.dns[dn.index()];
                 slot.hold = Hold::None;
                 slot.failures = 0;
