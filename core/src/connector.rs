@@ -16,11 +16,11 @@ use crate::entropy::{Entropy, Seed};
 use crate::fact::Facts;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, UserId};
-use crate::input::{Input, WorkerCommand};
+use crate::input::Input;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnView, ShownState, UcLinkView, WorkerView};
+use crate::views::{Counters, CtiLinkView, DeadlineView, DnView, UcLinkView, WorkerView};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -187,29 +187,24 @@ impl Connector {
     /// The note last heard for the worker of `dn`, as it goes into `KW_UC_NOTE`.
     #[must_use]
     pub fn note_of(&self, dn: DnId) -> &str {
-        self.presence.note(self.directory.config(), self.directory.user_of(dn))
+        self.user_of(dn).map_or("", |user| self.presence.note(self.directory.config(), user))
+    }
+
+    /// The worker a DN belongs to now: its owner, or who sits there.
+    #[must_use]
+    pub fn user_of(&self, dn: DnId) -> Option<UserId> {
+        self.directory.has_dn(dn).then(|| self.presence.user_at(&self.directory, dn))?
+    }
+
+    /// The DNs of a worker: their own, then those they sit at.
+    pub fn dns_of(&self, user: UserId) -> impl Iterator<Item = DnId> + '_ {
+        self.presence.dns_of(&self.directory, user)
     }
 
     /// One worker.
     #[must_use]
     pub fn worker(&self, user: UserId) -> Option<WorkerView<'_>> {
-        self.directory.has_user(user).then(|| {
-            let config = self.directory.config();
-            let dns = self.directory.dns_of(user).filter_map(|dn| self.dn(dn)).map(|dn| dn.shown);
-            let shown = ShownState::of_all(dns, &config.choice);
-            self.presence.worker(user, &self.directory, self.uc.covers(user), self.last.unix_ms, shown)
-        })
-    }
-
-    /// Whether a worker may do this now; [`Input::Worker`] with what may not is only noted.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn may_choose(&self, user: UserId, command: WorkerCommand) -> Result<(), ChoiceFault> {
-        if !self.directory.has_user(user) {
-            return Err(ChoiceFault::NotHere);
-        }
-        Presence::may_choose(self.directory.config(), self.directory.person(user).sync, command)
+        self.directory.has_user(user).then(|| self.presence.worker(user, &self.directory, self.uc.covers(user), self.last.unix_ms))
     }
 
     /// One DN.
@@ -217,7 +212,7 @@ impl Connector {
     pub fn dn(&self, dn: DnId) -> Option<DnView> {
         self.directory.has_dn(dn).then(|| {
             let registered = self.cti.is_registered(self.directory.switch_of(dn), dn);
-            self.presence.dn(self.directory.config(), dn, self.directory.user_of(dn), registered)
+            self.presence.dn(dn, &self.directory, registered)
         })
     }
 

@@ -5,7 +5,7 @@
 use crate::config::{Config, Person, PersonDn};
 use crate::id::{DnId, SwitchId, UserId};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
@@ -17,6 +17,8 @@ pub struct Directory {
     ids: Ids,
     by_uri: HashTable<u32>,
     by_dn: HashTable<u32>,
+    /// Login codes, for free seating; empty otherwise.
+    by_login: HashTable<u32>,
 }
 
 /// Who has which id: what of a directory belongs into a checkpoint.
@@ -29,6 +31,8 @@ pub(crate) struct Ids {
     free_dns: VecDeque<u32>,
     /// DNs that re-configurations removed, until their id is used again: their numbers are still needed to un-register them.
     departed: BTreeMap<DnId, PersonDn>,
+    /// DNs without a static owner, for free seating.
+    seats: BTreeMap<DnId, PersonDn>,
 }
 
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
@@ -48,6 +52,8 @@ struct DnEntry {
 }
 
 const NONE: u32 = u32::MAX;
+/// In the place of a user: the DN is a seat, nobody owns it.
+const SEAT: u32 = u32::MAX - 1;
 
 /// What a re-configuration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,14 +79,14 @@ impl Directory {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         let empty = Arc::new(config.without_people());
-        let mut it = Self { config: empty, ids: Ids::default(), by_uri: HashTable::new(), by_dn: HashTable::new() };
+        let mut it = Self { config: empty, ids: Ids::default(), by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new() };
         it.apply(config);
         it
     }
 
     /// The directory that had these ids under this configuration.
     pub(crate) fn with_ids(config: Arc<Config>, ids: Ids) -> Self {
-        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new() };
+        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new() };
         it.rebuild_index();
         it
     }
@@ -120,6 +126,7 @@ impl Directory {
             changes.removed_users.push((UserId(id), before.sip_uri.clone()));
             self.ids.free_users.push(id);
         }
+        self.drop_seats(&mut changes);
         // Ids freed just now are not given out in the same step: what is removed and what is added stay apart in every machine.
         let held = core::mem::take(&mut self.ids.free_users);
         let (reusable, just_freed) = held.split_at(held.len() - changes.removed_users.len());
@@ -143,6 +150,7 @@ impl Directory {
                 self.add_dns(UserId(id), &mut changes);
             }
         }
+        self.add_seats(&mut changes);
         self.ids.free_users.extend(just_freed);
         self.ids.free_dns.extend(just_freed_dns);
         self.ids.departed.extend(changes.removed_dns.iter().cloned());
@@ -209,11 +217,7 @@ impl Directory {
             if self.dns_of(user).any(|dn| self.ids.dns[dn.index()].at == at) {
                 continue;
             }
-            let id = self.ids.free_dns.pop_front().unwrap_or_else(|| {
-                self.ids.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
-                self.ids.dns.len() as u32 - 1
-            });
-            self.ids.departed.remove(&DnId(id));
+            let id = self.new_dn();
             self.ids.dns[id as usize] = DnEntry { user: user.0, at, next: NONE };
             match self.dns_of(user).last() {
                 Some(last) => self.ids.dns[last.index()].next = id,
@@ -221,6 +225,55 @@ impl Directory {
             }
             changes.added_dns.push(DnId(id));
         }
+    }
+
+    /// The seats of the configuration: free DNs that no person owns.
+    fn seats_wanted(&self) -> BTreeSet<(u16, Box<str>)> {
+        let mut wanted: BTreeSet<(u16, Box<str>)> = BTreeSet::new();
+        if self.config.presence.free_seating {
+            for (switch, at) in self.config.cti.switches.iter().zip(0..) {
+                wanted.extend(switch.free_dns.iter().map(|number| (at, number.clone())));
+            }
+        }
+        if !wanted.is_empty() {
+            for dn in self.config.people.iter().flat_map(|person| &person.dns) {
+                wanted.remove(&(dn.switch, dn.number.clone()));
+            }
+        }
+        wanted
+    }
+
+    fn drop_seats(&mut self, changes: &mut Changes) {
+        let wanted = self.seats_wanted();
+        let gone: Vec<DnId> = self.ids.seats.iter().filter(|(_, dn)| !wanted.contains(&(dn.switch, dn.number.clone()))).map(|(id, _)| *id).collect();
+        for id in gone {
+            let Some(number) = self.ids.seats.remove(&id) else { continue };
+            self.ids.dns[id.index()] = DnEntry { user: NONE, at: NONE, next: NONE };
+            changes.removed_dns.push((id, number));
+            self.ids.free_dns.push_back(id.0);
+        }
+    }
+
+    fn add_seats(&mut self, changes: &mut Changes) {
+        let mut wanted = self.seats_wanted();
+        for dn in self.ids.seats.values() {
+            wanted.remove(&(dn.switch, dn.number.clone()));
+        }
+        for (switch, number) in wanted {
+            let id = self.new_dn();
+            self.ids.dns[id as usize] = DnEntry { user: SEAT, at: NONE, next: NONE };
+            self.ids.seats.insert(DnId(id), PersonDn { number, switch });
+            changes.added_dns.push(DnId(id));
+        }
+    }
+
+    fn new_dn(&mut self) -> u32 {
+        let id = self.ids.free_dns.pop_front().unwrap_or_else(|| {
+            self.ids.dns.push(DnEntry { user: NONE, at: NONE, next: NONE });
+            self.ids.dns.len() as u32 - 1
+        });
+        self.ids.departed.remove(&DnId(id));
+        id
     }
 
     fn rebuild_index(&mut self) {
@@ -236,8 +289,30 @@ impl Directory {
                 by_dn.insert_unique(hash_dn(self.switch_of(dn), self.number(dn)), dn.0, hash);
             }
         }
+        for dn in self.ids.seats.keys() {
+            let hash = |id: &u32| hash_dn(self.switch_of(DnId(*id)), self.number(DnId(*id)));
+            by_dn.insert_unique(hash_dn(self.switch_of(*dn), self.number(*dn)), dn.0, hash);
+        }
+        self.by_login = self.index_logins();
         self.by_uri = by_uri;
         self.by_dn = by_dn;
+    }
+
+    fn index_logins(&self) -> HashTable<u32> {
+        let mut by_login = HashTable::new();
+        if self.config.presence.free_seating {
+            for user in self.users().filter(|user| !self.person(*user).agent_login.is_empty()) {
+                let hash = |id: &u32| mix(self.person(UserId(*id)).agent_login.as_bytes(), 0);
+                by_login.insert_unique(hash(&user.0), user.0, hash);
+            }
+        }
+        by_login
+    }
+
+    /// The worker with this login code. Only where free seating is configured; otherwise nobody asks.
+    #[must_use]
+    pub fn user_by_login(&self, login: &str) -> Option<UserId> {
+        self.by_login.find(mix(login.as_bytes(), 0), |id| *self.person(UserId(*id)).agent_login == *login).map(|id| UserId(*id))
     }
 
     /// The worker with this SIP URI; scheme and case do not matter (`spec/ms-pres.md` 8, rows 9 and 10).
@@ -316,16 +391,17 @@ impl Directory {
         })
     }
 
-    /// The worker a DN belongs to.
+    /// The worker a DN belongs to by configuration; `None` of a seat, whose worker only [`crate::Connector::user_of`] knows.
     #[must_use]
-    pub fn user_of(&self, dn: DnId) -> UserId {
-        UserId(self.ids.dns[dn.index()].user)
+    pub fn owner(&self, dn: DnId) -> Option<UserId> {
+        Some(UserId(self.ids.dns[dn.index()].user)).filter(|user| user.0 < SEAT)
     }
 
     fn person_dn(&self, dn: DnId) -> &PersonDn {
         let entry = self.ids.dns[dn.index()];
-        match self.ids.departed.get(&dn) {
-            Some(departed) if entry.user == NONE => departed,
+        match entry.user {
+            SEAT => &self.ids.seats[&dn],
+            NONE if self.ids.departed.contains_key(&dn) => &self.ids.departed[&dn],
             _ => &self.person(UserId(entry.user)).dns[entry.at as usize],
         }
     }

@@ -329,7 +329,7 @@ fn row(connector: &Connector, now_ms: u64, user: UserId, filter: &Filter) -> Opt
         return None;
     }
     let switches = &directory.config().cti.switches;
-    let dns = directory.dns_of(user).filter_map(|dn| {
+    let dns = connector.dns_of(user).filter_map(|dn| {
         let view = connector.dn(dn)?;
         Some(DnRow {
             number: directory.number(dn).into(),
@@ -363,7 +363,7 @@ fn is_about(text: &str, connector: &Connector, person: &Person, user: UserId, cl
         || has(&person.sip_uri)
         || class.token() == text
         || person.dns.iter().any(|dn| has(&dn.number))
-        || connector.directory().dns_of(user).any(|dn| connector.dn(dn).is_some_and(|view| STATE_NAMES[state_index(view.state)] == text))
+        || connector.dns_of(user).any(|dn| connector.dn(dn).is_some_and(|view| STATE_NAMES[state_index(view.state)] == text))
 }
 
 /// Whether `field` contains `text` (already in lower case) in any case; no allocation for ASCII.
@@ -381,7 +381,7 @@ fn tally(connector: &Connector, from: u32) -> OpsReply {
         let Some(worker) = connector.worker(user) else { continue };
         tally.classes[worker.class as usize] += 1;
         tally.uncovered += u32::from(!worker.covered && !connector.directory().uri(user).is_empty());
-        for view in connector.directory().dns_of(user).filter_map(|dn| connector.dn(dn)) {
+        for view in connector.dns_of(user).filter_map(|dn| connector.dn(dn)) {
             tally.states[state_index(view.state)] += 1;
             tally.in_flight += u32::from(view.in_flight);
             tally.held += u32::from(view.held);

@@ -10,7 +10,6 @@ use crate::config::ForeignRule;
 use crate::cti::{AgentNews, Failure, Origin};
 use crate::cx::Cx;
 use crate::id::DnId;
-use crate::input::Choice;
 use crate::note::Note;
 use crate::views::AgentState;
 
@@ -19,14 +18,15 @@ impl Presence {
         if !cx.directory.has_dn(dn) {
             return;
         }
-        self.choices.hear(dn, &news);
+        if let AgentNews::State { state, agent, .. } = news
+            && cx.config.presence.free_seating
+        {
+            self.on_seat(cx, dn, state, agent);
+        }
         match news {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
             AgentNews::State { state, origin: Origin::Unsolicited, why, note, .. } => self.on_event(cx, dn, state, reasons(why, note)),
-            AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => {
-                self.on_snapshot(dn, state, reasons(why, note));
-                self.is_true_already(cx, dn);
-            }
+            AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => self.on_snapshot(dn, state, reasons(why, note)),
             AgentNews::State { state, origin: Origin::Late(req), why, note, .. } => {
                 self.on_snapshot(dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
@@ -39,7 +39,6 @@ impl Presence {
                     slot.hold = Hold::None;
                 }
             }
-            AgentNews::Dnd(_) => return, // shown, and nothing else
             AgentNews::InService(false) => self.dns[dn.index()].hold = Hold::OutOfService,
         }
         self.enqueue(cx.directory.switch_of(dn), dn);
@@ -79,12 +78,7 @@ impl Presence {
         if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
             return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
         }
-        let by_our_hand = match reasons {
-            // The reasons of the states on offer are everybody's: a desktop may use them too.
-            Some((Why::Choice(row), _)) => self.choices.of(cx.directory.user_of(dn)) == Some(Choice::State(row)),
-            reasons => reasons.is_some(),
-        };
-        if by_our_hand {
+        if reasons.is_some() {
             // Our own hand: an answer whose reference got lost on the way (`spec/genesys-protocols.md` 3.2).
             self.on_snapshot(dn, state, reasons);
             return;
@@ -121,7 +115,6 @@ impl Presence {
                 if slot.hold == Hold::None {
                     slot.hold = Hold::Foreign;
                 }
-                self.adopt(cx, dn, state);
             }
             ForeignRule::Enforce { after_ms } => self.retry_after(cx, dn, after_ms),
         }
@@ -233,7 +226,8 @@ impl Presence {
     }
 
     fn say_state(&self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, foreign: bool) {
-        cx.note(Note::AgentState { user: cx.directory.user_of(dn), dn, state: state.word(), foreign });
+        let Some(user) = self.user_at(cx.directory, dn) else { return };
+        cx.note(Note::AgentState { user, dn, state: state.word(), foreign });
     }
 }
 

@@ -7,10 +7,10 @@
 //!
 //! Architecture invariant: this module knows no SIP, no T-Library encoding and no XML.
 use super::calendar::FreeBusy;
-use super::choice::Choices;
 use super::conditions::{next_edge_ms, rule_of, wants_calendar};
 use super::decide::{Decision, decide};
 use super::note::note_hash;
+use super::seats::Seats;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
@@ -25,7 +25,7 @@ use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
-use crate::views::{Counters, DnView, ShownState, WorkerView};
+use crate::views::{AgentState, Counters, DnView, WorkerView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -34,8 +34,6 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Presence {
     users: Vec<UserSlot>,
-    /// By hand.
-    pub(super) choices: Choices,
     pub(super) dns: Vec<DnSlot>,
     /// DNs to look at, one queue per switch.
     work: Vec<VecDeque<DnId>>,
@@ -45,6 +43,8 @@ pub(crate) struct Presence {
     grace: VecDeque<(Mono, UserId)>,
     /// Free/busy data of those who have it, while a condition asks for it.
     calendars: BTreeMap<UserId, Box<FreeBusy>>,
+    /// Free seating.
+    pub(super) seats: Seats,
     /// Workers whose publication is to change, and to what; handed to the SIP side in the down pass.
     pub(super) publications: VecDeque<(UserId, Option<StateRow>)>,
     pub(super) counters: Counters,
@@ -64,14 +64,12 @@ impl Presence {
         let users: Vec<UserId> = cx.directory.users().collect();
         it.on_lost(cx, &users);
         it.arm_edge(cx);
-        it.register_by_itself(cx, &users);
         it
     }
 
     fn grow(&mut self, cx: &Cx<'_>) {
         self.users.resize_with(cx.directory.user_slots().max(self.users.len()), UserSlot::default);
         self.dns.resize_with(cx.directory.dn_slots().max(self.dns.len()), DnSlot::default);
-        self.choices.grow(self.users.len(), self.dns.len());
         self.work.resize_with(cx.config.cti.switches.len(), VecDeque::new);
     }
 
@@ -117,7 +115,11 @@ impl Presence {
         let calendar_changed = match update.calendar {
             None => false,
             Some(None) => self.calendars.remove(&user).is_some(),
-            Some(Some(calendar)) => self.calendars.get(&user) != Some(&calendar) && self.calendars.insert(user, calendar).is_none_or(|_| true),
+            Some(Some(calendar)) => {
+                let changed = self.calendars.get(&user) != Some(&calendar);
+                self.calendars.insert(user, calendar);
+                changed
+            }
         };
         let first_word = !core::mem::replace(&mut slot.heard, true);
         // Any change is the worker's next word, also within one class: what others set before no longer stands. A request follows only if one is needed.
@@ -133,16 +135,17 @@ impl Presence {
             self.counters.presence_changes += 1;
             cx.note(Note::Presence { user, from: before.0, to });
         }
-        if !first_word {
-            self.end_choice(cx, user);
-        }
         self.touch(cx, user, true);
     }
 
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
-    pub(super) fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
-        for dn in cx.directory.dns_of(user) {
-            if change {
+    fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
+        for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
+            if change
+                && !(self.dns[dn.index()].hold == Hold::Foreign
+                    && self.dns[dn.index()].have == AgentState::LoggedOut
+                    && !cx.config.presence.sync_when_logged_out)
+            {
                 let slot = &mut self.dns[dn.index()];
                 slot.hold = Hold::None;
                 slot.failures = 0;
@@ -150,7 +153,12 @@ impl Presence {
                     self.retries.remove(&(at.mono(), dn));
                 }
             }
-            self.enqueue(cx.directory.switch_of(dn), dn);
+            let slot = &mut self.dns[dn.index()];
+            slot.asked = false;
+            if !slot.dirty {
+                slot.dirty = true;
+                self.work[cx.directory.switch_of(dn).index()].push_back(dn);
+            }
         }
     }
 
@@ -164,9 +172,6 @@ impl Presence {
     }
 
     fn on_lost(&mut self, cx: &mut Cx<'_>, users: &[UserId]) {
-        if !cx.config.mode.has_uc() {
-            return; // there is nothing to lose
-        }
         for user in users {
             let Some(slot) = self.users.get_mut(user.index()) else { continue };
             if slot.lost_at.is_none() {
@@ -315,16 +320,14 @@ impl Presence {
     }
 
     fn act(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, link: crate::id::CtiLinkId, dn: DnId) {
-        let user = cx.directory.user_of(dn);
+        // An empty seat, or somebody else sits at this worker's desk.
+        let Some(user) = self.user_at(cx.directory, dn).filter(|_| self.seats.stranger(dn).is_none()) else { return };
         let worker = &self.users[user.index()];
-        let chosen = self.chosen_want(cx.config, user);
-        let want = if self.logging_out { Want::LoggedOut } else { chosen.unwrap_or_else(|| worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0)) };
-        // A state chosen by hand has no note.
-        let note = if chosen.is_some() { 0 } else { worker.note_hash };
+        let want = if self.logging_out { Want::LoggedOut } else { worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0) };
         let slot = &mut self.dns[dn.index()];
-        match decide(cx.now.mono, slot, want, note, cx.config.presence.auto_login || chosen.is_some()) {
+        match decide(cx.now.mono, slot, want, worker.note_hash, cx.config.presence.auto_login) {
             Decision::Leave => {}
-            Decision::Adopt(request) => slot.ours = Some((request, note)),
+            Decision::Adopt(request) => slot.ours = Some((request, worker.note_hash)),
             Decision::Request(req) => {
                 if !cti.is_fresh(link, dn) {
                     slot.asked = true;
@@ -333,7 +336,7 @@ impl Presence {
                 }
                 slot.in_flight = Some(req);
                 slot.lost = None;
-                slot.sent_note = note;
+                slot.sent_note = worker.note_hash;
                 slot.crossed = false;
                 cti.request(cx, link, dn, req);
                 let status = worker.class;
@@ -346,35 +349,31 @@ impl Presence {
     pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &Config, changes: &Changes) {
         let switches_changed = old.cti.switches != cx.config.cti.switches;
         for (dn, _) in &changes.removed_dns {
+            self.seats.leave(*dn);
             let slot = core::mem::take(&mut self.dns[dn.index()]);
             if let Some(at) = slot.retry_at {
                 self.retries.remove(&(at.mono(), *dn));
             }
-            self.choices.forget_dn(*dn);
         }
         self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
             self.users[user.index()] = UserSlot::default();
             self.calendars.remove(user);
+            self.seats.forget(*user);
         }
         let users = &self.users;
         self.grace.retain(|(_, user)| users[user.index()].in_grace);
-        for (user, _) in &changes.removed_users {
-            self.choices.forget_user(*user);
-        }
         if switches_changed {
             self.work.clear();
             self.dns.iter_mut().for_each(|slot| slot.dirty = false);
         }
         self.grow(cx);
-        self.renumber_choices(cx, old);
-        self.register_by_itself(cx, &changes.added_users);
         self.on_lost(cx, &changes.added_users);
         self.on_lost(cx, &changes.rewatched_users);
         for dn in &changes.relogin_dns {
             self.dns[dn.index()].failures = 0;
         }
-        if old.presence != cx.config.presence || old.mode != cx.config.mode || switches_changed {
+        if old.presence != cx.config.presence || switches_changed {
             for at in 0..self.users.len() {
                 let slot = &mut self.users[at];
                 slot.class = if slot.heard { UserSlot::class_of(cx.config, slot.availability, slot.activity) } else { slot.class };
@@ -423,7 +422,7 @@ impl Presence {
         self.users.get(user.index()).and_then(|slot| slot.note.as_deref()).unwrap_or("")
     }
 
-    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64, shown: ShownState) -> WorkerView<'_> {
+    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64) -> WorkerView<'_> {
         let slot = &self.users[user.index()];
         WorkerView {
             user,
@@ -433,15 +432,14 @@ impl Presence {
             note: slot.note.as_deref().unwrap_or(""),
             covered,
             since: slot.heard.then_some(slot.since),
-            want: self.chosen_want(directory.config(), user).unwrap_or_else(|| slot.want(self.rule(directory, user, unix_ms).0)).into(),
-            choice: self.choices.of(user),
-            shown,
+            want: slot.want(self.rule(directory, user, unix_ms).0).into(),
         }
     }
 
-    pub(crate) fn dn(&self, config: &Config, dn: DnId, user: UserId, registered: bool) -> DnView {
+    pub(crate) fn dn(&self, dn: DnId, directory: &Directory, registered: bool) -> DnView {
         let slot = &self.dns[dn.index()];
-        DnView { dn, user, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered, shown: self.shown(config, dn, registered) }
+        let (user, seat, stranger) = (self.user_at(directory, dn), directory.owner(dn).is_none(), self.seats.stranger(dn));
+        DnView { dn, user, seat, stranger, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered }
     }
 
     pub(crate) fn count(&self, counters: &mut Counters) {
@@ -459,13 +457,13 @@ impl Presence {
     pub(crate) fn fingerprint(&self, fp: &mut Fp) {
         self.users.iter().for_each(|slot| slot.fingerprint(fp));
         self.dns.iter().for_each(|slot| slot.fingerprint(fp));
-        self.choices.fingerprint(fp);
         for dn in self.work.iter().flatten() {
             fp.num(u64::from(dn.0));
         }
         for (user, calendar) in &self.calendars {
             fp.debug(&(user, calendar));
         }
+        self.seats.fingerprint(fp);
         for (at, user) in &self.grace {
             fp.time(*at);
             fp.num(u64::from(user.0));

@@ -17,8 +17,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-mod choice;
-
 const A: CtiLinkId = CtiLinkId(0);
 const B: CtiLinkId = CtiLinkId(1);
 const READY: &str = "Ready";
@@ -480,4 +478,74 @@ fn a_condition_by_time_of_day_takes_hold_and_lets_go_by_itself() {
     s.wait(9 * 3_600_000);
     s.ask("Ready", "online");
     assert_eq!(s.now.unix_ms, 9 * 3_600_000);
+}
+
+/// Workers 0 and 1 own 5000 and 5001; 7000 is a seat.
+fn seated() -> Story {
+    let mut config = config(Redundancy::Single, 2);
+    config.presence.free_seating = true;
+    config.cti.switches[0].free_dns = vec!["7000".into(), "5001".into()];
+    let mut s = Story::new(config);
+    s.open(A, Role::Primary);
+    let asked: Vec<DnId> = s.sent.iter().map(|r| r.2).collect();
+    assert_eq!(asked, [DnId(0), DnId(1), DnId(2)], "an owner's DN is no seat");
+    for (link, ref_id, dn, _) in core::mem::take(&mut s.sent) {
+        let number: Box<str> = s.c.directory().number(dn).into();
+        let status = if dn == DnId(2) { 0 } else { 3 };
+        s.event(link, TEvent { id: 53, ref_id, this_dn: &number, agent_status: Some(status), ..TEvent::default() });
+    }
+    s
+}
+
+#[test]
+fn a_seat_follows_who_logs_in_there() {
+    let mut s = seated();
+    s.presence(0, 6500);
+    assert_eq!(s.sent.len(), 1, "nobody sits at 7000");
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    s.event(A, TEvent { id: 73, this_dn: "7000", agent_id: Some("5000"), ..TEvent::default() });
+    assert_eq!(s.c.dn(DnId(2)).unwrap().user, Some(UserId(0)));
+    assert_eq!(s.c.dns_of(UserId(0)).collect::<Vec<_>>(), [DnId(0), DnId(2)]);
+    let (_, r) = s.ask("NotReady", "busy");
+    s.event(A, TEvent { id: 76, ref_id: r, this_dn: "7000", agent_id: Some("5000"), kw_status: Some("busy"), kw_note: Some(""), ..TEvent::default() });
+    // The next one takes the seat: their own presence counts there from now on.
+    s.presence(1, 3500);
+    s.event(A, TEvent { id: 73, this_dn: "7000", agent_id: Some("5001"), ..TEvent::default() });
+    s.ask("Ready", "online");
+    s.event(A, TEvent { id: 74, this_dn: "7000", agent_id: Some("5001"), ..TEvent::default() });
+    assert_eq!(s.c.dn(DnId(2)).unwrap().user, None);
+    s.presence(1, 15500);
+    assert_eq!(s.sent.iter().filter(|r| r.2 == DnId(2)).count(), 0, "the seat is empty again");
+}
+
+#[test]
+fn a_stranger_at_an_owners_desk_is_flagged_and_left_alone() {
+    let mut s = seated();
+    s.event(A, TEvent { id: 73, this_dn: "5001", agent_id: Some("5000"), ..TEvent::default() });
+    assert_eq!(s.c.dn(DnId(1)).unwrap().stranger, Some(UserId(0)));
+    s.presence(1, 6500);
+    assert!(s.sent.is_empty());
+    s.event(A, TEvent { id: 74, this_dn: "5001", agent_id: Some("5000"), ..TEvent::default() });
+    assert_eq!(s.c.dn(DnId(1)).unwrap().stranger, None);
+    s.event(A, TEvent { id: 73, this_dn: "5001", agent_id: Some("5001"), ..TEvent::default() });
+    s.presence(1, 15500);
+    assert_eq!(s.sent.iter().map(|r| r.2).collect::<Vec<_>>(), [DnId(1)]);
+}
+
+#[test]
+fn a_seat_that_gets_an_owner_is_registered_anew_and_unknown_logins_are_nobody() {
+    let mut s = seated();
+    s.event(A, TEvent { id: 73, this_dn: "7000", agent_id: Some("4711"), ..TEvent::default() });
+    assert_eq!(s.c.dn(DnId(2)).unwrap().user, None);
+    s.event(A, TEvent { id: 73, this_dn: "7000", agent_id: Some("5000"), ..TEvent::default() });
+    let mut second = (**s.c.directory().config()).clone();
+    second.people[1].dns = vec![PersonDn { number: "5001".into(), switch: 0 }, PersonDn { number: "7000".into(), switch: 0 }].into();
+    s.c.handle(s.now, Input::Reconfigure(Arc::new(second)));
+    s.drain();
+    let dn = s.c.directory().dn_by_number(crate::id::SwitchId(0), "7000").unwrap();
+    assert_eq!((s.c.user_of(dn), s.c.dn(DnId(2)).is_none() || dn == DnId(2)), (Some(UserId(1)), true));
+    assert_eq!(s.c.dns_of(UserId(0)).count(), 1);
+    let requests: Vec<_> = s.sent.iter().map(|r| r.3).collect();
+    assert_eq!(requests, [CtiReq::RegisterAddress], "registered already; its state is read again for the new owner");
 }

@@ -115,7 +115,6 @@ pub(super) fn worker_value(row: &WorkerRow, show_notes: bool) -> Value {
         WantView::Nothing => "nothing",
         WantView::Ready => "ready",
         WantView::NotReady => "not-ready",
-        WantView::LoggedIn => "logged-in",
         WantView::LoggedOut => "logged-out",
     };
     json!({

@@ -29,10 +29,8 @@ pub(super) struct Texts<'a> {
     pub(super) status_key: &'a str,
     pub(super) note_key: &'a str,
     pub(super) note: &'a str,
-    /// `KW_UC_STATUS` of requests that presence caused.
-    pub(super) class: Option<Class>,
-    /// Key, value, and whether it goes into the extensions: the reason of a state chosen by hand.
-    pub(super) reason: Option<(&'a str, &'a str, bool)>,
+    /// The worker's presence, for requests that do not name the status themselves.
+    pub(super) class: Class,
 }
 
 /// Value of an attribute to be printed.
@@ -42,8 +40,6 @@ pub(super) enum Attr<'a> {
     Str(&'a str),
     /// Pairs of texts.
     Pairs([(&'a str, &'a str); 2]),
-    /// One pair of texts.
-    Pair([(&'a str, &'a str); 1]),
 }
 
 /// The texts for a request about `dn`; `None` when the DN is no longer in the directory. Of one that the last re-configuration removed the number is left,
@@ -59,27 +55,19 @@ pub(super) fn texts<'a>(connector: &'a Connector, dn: DnId, req: CtiReq, passwor
         status_key: &presence.status_key,
         note_key: &presence.note_key,
         note: "",
-        class: None,
-        reason: None,
+        class: Class::Unknown,
     };
     if !directory.has_dn(dn) {
         return matches!(req, CtiReq::UnregisterAddress).then_some(bare);
     }
-    let user = directory.user_of(dn);
+    let Some(user) = connector.user_of(dn) else { return Some(bare) };
     let person = directory.person(user);
-    let (class, reason) = match req {
-        CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => (Some(class), None),
-        CtiReq::State(StateRequest { why: Why::Choice(row), .. }) => (None, reason_of(directory.config(), row)),
-        // A logout by hand has no reason of ours.
-        CtiReq::AgentLogout => (connector.worker(user).filter(|worker| worker.choice.is_none()).map(|worker| worker.class), None),
-        _ => (None, None),
+    let class = match req {
+        CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => class,
+        CtiReq::AgentLogout => connector.worker(user).map_or(Class::Unknown, |worker| worker.class),
+        _ => Class::Unknown,
     };
-    Some(Texts { agent_login: &person.agent_login, login_queue: &person.login_queue, note: connector.note_of(dn), class, reason, ..bare })
-}
-
-fn reason_of(config: &Config, row: u16) -> Option<(&str, &str, bool)> {
-    let state = config.choice.states.get(usize::from(row))?;
-    Some((&config.choice.reason_key, state.reason.as_deref()?, state.reason_ext))
+    Some(Texts { agent_login: &person.agent_login, login_queue: &person.login_queue, note: connector.note_of(dn), class, ..bare })
 }
 
 /// The message number of a request.
@@ -117,24 +105,19 @@ pub(super) fn attributes<'a>(ref_id: u32, req: CtiReq, texts: &Texts<'a>, mut at
                 attr("AttributePassword", Attr::Str(password));
             }
         }
-        CtiReq::AgentLogout => reasons(texts, attr),
+        CtiReq::AgentLogout => attr("AttributeReasons", reasons(texts)),
         CtiReq::State(state) => {
             if let Some(work_mode) = state.work_mode {
                 attr("AttributeAgentWorkMode", Attr::Int(i32::from(work_mode)));
             }
-            reasons(texts, attr);
+            attr("AttributeReasons", reasons(texts));
         }
     }
 }
 
-/// Of presence both reasons, always (`decisions.md` 18); of a state chosen by hand its own, where it has one.
-fn reasons<'a>(texts: &Texts<'a>, mut attr: impl FnMut(&'static str, Attr<'a>)) {
-    if let Some(class) = texts.class {
-        attr("AttributeReasons", Attr::Pairs([(texts.status_key, class.token()), (texts.note_key, texts.note)]));
-    }
-    if let Some((key, value, ext)) = texts.reason {
-        attr(if ext { "AttributeExtensions" } else { "AttributeReasons" }, Attr::Pair([(key, value)]));
-    }
+/// Both reasons, always (`decisions.md` 18).
+const fn reasons<'a>(texts: &Texts<'a>) -> Attr<'a> {
+    Attr::Pairs([(texts.status_key, texts.class.token()), (texts.note_key, texts.note)])
 }
 
 /// The resolved login password, where one is configured and the request carries it.
@@ -143,7 +126,7 @@ pub(super) fn password(connector: &Connector, msg: &CtiOut, secrets: &mut dyn Fn
         return None;
     };
     let directory = connector.directory();
-    let reference = &*directory.has_dn(*dn).then(|| directory.person(directory.user_of(*dn)))?.password_ref;
+    let reference = &*directory.person(connector.user_of(*dn)?).password_ref;
     if reference.is_empty() { None } else { secrets(reference) }
 }
 
@@ -203,11 +186,6 @@ fn whole(value: Attr<'_>) -> Value {
     match value {
         Attr::Int(value) => Value::Int(value),
         Attr::Str(value) => Value::Str(value.into()),
-        Attr::Pairs(pairs) => kv(&pairs),
-        Attr::Pair(pair) => kv(&pair),
+        Attr::Pairs(pairs) => Value::Kv(pairs.iter().fold(KvList::default(), |list, (key, value)| list.with_str(key, value))),
     }
-}
-
-fn kv(pairs: &[(&str, &str)]) -> Value {
-    Value::Kv(pairs.iter().fold(KvList::default(), |list, (key, value)| list.with_str(key, value)))
 }
