@@ -16,11 +16,11 @@ use crate::entropy::{Entropy, Seed};
 use crate::fact::Facts;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, UserId};
-use crate::input::Input;
+use crate::input::{Input, WorkerCommand};
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{Counters, CtiLinkView, DeadlineView, DnView, UcLinkView, WorkerView};
+use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnView, ShownState, UcLinkView, WorkerView};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -204,7 +204,23 @@ impl Connector {
     /// One worker.
     #[must_use]
     pub fn worker(&self, user: UserId) -> Option<WorkerView<'_>> {
-        self.directory.has_user(user).then(|| self.presence.worker(user, &self.directory, self.uc.covers(user), self.last.unix_ms))
+        self.directory.has_user(user).then(|| {
+            let config = self.directory.config();
+            let dns = self.presence.dns_of(&self.directory, user).filter_map(|dn| self.dn(dn)).map(|dn| dn.shown);
+            let shown = ShownState::of_all(dns, &config.choice);
+            self.presence.worker(user, &self.directory, self.uc.covers(user), self.last.unix_ms, shown)
+        })
+    }
+
+    /// Whether a worker may do this now; [`Input::Worker`] with what may not is only noted.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_choose(&self, user: UserId, command: WorkerCommand) -> Result<(), ChoiceFault> {
+        if !self.directory.has_user(user) {
+            return Err(ChoiceFault::NotHere);
+        }
+        Presence::may_choose(self.directory.config(), self.directory.person(user).sync, command)
     }
 
     /// One DN.

@@ -105,6 +105,10 @@ pub struct TEvent<'a> {
     pub kw_status: Option<&'a str>,
     /// `KW_UC_NOTE` of the reasons, raw JSON text content (escapes not resolved).
     pub kw_note: Option<&'a str>,
+    /// The reason of a state chosen by hand (`choice.reason_key`) in the reasons, raw JSON text content.
+    pub reason: Option<&'a str>,
+    /// The same in the extensions.
+    pub ext_reason: Option<&'a str>,
     /// `AttributeErrorCode`.
     pub error_code: Option<i32>,
     /// `AttributeErrorMessage`, raw JSON text content.

@@ -2,8 +2,10 @@
 use crate::config::NoteLevel;
 use crate::cti_event::Role;
 use crate::id::{CtiLinkId, DnId, SwitchId, UcLinkId, UserId, WatcherId};
+use crate::input::Choice;
 use crate::presence::Class;
 use crate::uc_event::{CloseCause, TerminationReason};
+use crate::views::ChoiceFault;
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -184,6 +186,20 @@ pub enum Note {
         /** worker */
         user: UserId,
     },
+    /// A worker's choice by hand began, changed or ended; others in the contact centre may have caused it.
+    Chosen {
+        /** worker */
+        user: UserId,
+        /** what stands now */
+        choice: Option<Choice>,
+    },
+    /// A choice was refused.
+    ChoiceRefused {
+        /** worker */
+        user: UserId,
+        /** why */
+        fault: ChoiceFault,
+    },
     /// The configuration was replaced.
     Reconfigured {
         /** workers */
@@ -201,12 +217,12 @@ impl Note {
     pub const fn level(&self) -> NoteLevel {
         match self {
             Self::Uc { level, .. } | Self::Cti { level, .. } => *level,
-            Self::Presence { .. } | Self::StateRequested { .. } | Self::AgentState { .. } => NoteLevel::Debug,
+            Self::Presence { .. } | Self::StateRequested { .. } | Self::AgentState { .. } | Self::Chosen { .. } => NoteLevel::Debug,
             Self::UcConnecting { .. } | Self::Subscribed { .. } | Self::Registered { .. } => NoteLevel::Info,
             Self::UcConnected { .. } | Self::CtiOpened { .. } | Self::SwitchUp { .. } | Self::Reconfigured { .. } => NoteLevel::Info,
             Self::UcClosed { .. } | Self::CtiClosed { .. } | Self::UcMalformed { .. } | Self::CtiMalformed { .. } => NoteLevel::Warn,
             Self::UcRefused { .. } | Self::ResourceLost { .. } | Self::RequestFailed { .. } | Self::RequestTimedOut { .. } => NoteLevel::Warn,
-            Self::SwitchDown { .. } | Self::PresenceStale { .. } => NoteLevel::Warn,
+            Self::SwitchDown { .. } | Self::PresenceStale { .. } | Self::ChoiceRefused { .. } => NoteLevel::Warn,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The read model for HTTP, metrics and checkers: borrowed from the connector, never read by the machines.
+use crate::config::ChoiceConfig;
 use crate::cti_event::Role;
 use crate::deadlines::TimerKey;
 use crate::id::{CtiLinkId, DnId, UcLinkId, UserId};
+use crate::input::Choice;
 use crate::presence::{Activity, Class};
 use crate::time::Mono;
+use core::fmt;
 
 /// One worker as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,10 @@ pub struct WorkerView<'a> {
     pub since: Option<Mono>,
     /// What the agent should be.
     pub want: WantView,
+    /// What the worker chose by hand and still stands.
+    pub choice: Option<Choice>,
+    /// The state over all DNs, as the worker's own menu shows it.
+    pub shown: ShownState,
 }
 
 /// What the mapping asks for.
@@ -35,6 +42,8 @@ pub enum WantView {
     Ready,
     /// NotReady.
     NotReady,
+    /// Logged in, in whatever state T-Server chooses.
+    LoggedIn,
     /// Logged out.
     LoggedOut,
 }
@@ -90,6 +99,81 @@ pub struct DnView {
     pub held: bool,
     /// Registered on the primary.
     pub registered: bool,
+    /// As the worker's own menu shows it.
+    pub shown: ShownState,
+}
+
+/// A state as people see it: one of the presence definition document, or a predefined one (`spec/uc-connector-functional.md` 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ShownState {
+    /// Row of `config.choice.states`.
+    Row(u16),
+    /// Ready, and no row fits.
+    Ready,
+    /// Ready on some of several DNs.
+    PartReady,
+    /// Not ready, and no row fits.
+    NotReady,
+    /// Telephone do-not-disturb is on.
+    DoNotDisturb,
+    /// Logged out.
+    LoggedOut,
+    /// The device is out of service, or no T-Server tells about it.
+    OutOfService,
+}
+
+impl ShownState {
+    /// Its id: that of the document, or a reserved one.
+    #[must_use]
+    pub fn id(self, config: &ChoiceConfig) -> &str {
+        match self {
+            Self::Row(row) => config.states.get(usize::from(row)).map_or("", |state| &state.id),
+            Self::Ready => "predefReady",
+            Self::PartReady => "predefPartReady",
+            Self::NotReady => "predefNotReady",
+            Self::DoNotDisturb => "predefDND",
+            Self::LoggedOut => "predefLoggedOut",
+            Self::OutOfService => "predefOutOfService",
+        }
+    }
+
+    /// The state of a worker with these DNs.
+    pub(crate) fn of_all(dns: impl Iterator<Item = Self>, config: &ChoiceConfig) -> Self {
+        let is_ready = |state: Self| match state {
+            Self::Row(row) => config.states.get(usize::from(row)).is_some_and(|state| state.ready),
+            state => state == Self::Ready,
+        };
+        let is_off = |state: Self| matches!(state, Self::LoggedOut | Self::OutOfService);
+        dns.reduce(|all, next| match (is_ready(all) || all == Self::PartReady, is_ready(next)) {
+            (true, true) | (false, false) => if is_off(all) { next } else { all },
+            _ => Self::PartReady,
+        })
+        .unwrap_or(Self::OutOfService)
+    }
+}
+
+/// Why a state cannot be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChoiceFault {
+    /// No such row.
+    NoSuchState,
+    /// `choice.logout` is off.
+    NoLogout,
+    /// There is no UC platform in this mode.
+    NothingToFollow,
+    /// In this mode, or for this worker, nothing is requested of the contact centre.
+    NotHere,
+}
+
+impl fmt::Display for ChoiceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchState => "there is no such state",
+            Self::NoLogout => "logging out by hand is not allowed; set `enable_logout_menu = true` to allow it",
+            Self::NothingToFollow => "there is no UC platform to follow in mode standalone",
+            Self::NotHere => "states cannot be chosen here: the mode is push-only, or the worker is excluded from synchronisation",
+        })
+    }
 }
 
 /// A link as it stands.

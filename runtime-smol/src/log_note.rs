@@ -3,6 +3,7 @@ use crate::settings::LogSettings;
 use uc_core::config::NoteLevel;
 use uc_core::cti_event::Role;
 use uc_core::id::{CtiLinkId, DnId, SwitchId, UcLinkId, UserId, WatcherId};
+use uc_core::input::Choice;
 use uc_core::uc_event::{CloseCause, TerminationReason};
 use uc_core::{Connector, Note};
 
@@ -105,11 +106,25 @@ impl Names<'_> {
             Note::PresenceStale { user } => {
                 ("presence_stale", format!("the presence of {} has been unknown for too long", self.user(*user)), self.user_fields(*user))
             }
+            Note::Chosen { user, choice } => ("chosen", format!("{}: {}", self.user(*user), self.choice(*choice)), self.user_fields(*user)),
+            Note::ChoiceRefused { user, fault } => ("choice_refused", format!("{} cannot choose: {fault}", self.user(*user)), self.user_fields(*user)),
             Note::Reconfigured { added, removed, changed } => {
                 ("reconfigured", format!("configuration replaced: {added} workers added, {removed} removed, {changed} changed"), Vec::new())
             }
             _ => return None,
         })
+    }
+
+    fn choice(&self, choice: Option<Choice>) -> String {
+        match choice {
+            Some(Choice::State(row)) => {
+                let states = &self.connector.directory().config().choice.states;
+                format!("state {} stands by hand", states.get(usize::from(row)).map_or("", |state| &state.id))
+            }
+            Some(Choice::LoggedIn) => "logged in by hand".to_owned(),
+            Some(Choice::LoggedOut) => "logged out by hand".to_owned(),
+            None => "no state stands by hand any more".to_owned(),
+        }
     }
 
     fn endpoint(&self, at: u16) -> String {

@@ -3,14 +3,15 @@ use super::dns::Match;
 use super::{AgentNews, CtiSide, CtiTimer, Failure, Origin, state_of};
 use crate::action::CtiReq;
 use crate::codec::cti::catalogue as n;
-use crate::config::NoteLevel;
+use crate::config::{Config, NoteLevel};
 use crate::cti_event::TEvent;
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
 use crate::fact::Fact;
 use crate::id::{CtiLinkId, DnId};
 use crate::note::Note;
-use crate::presence::{Class, Why, note_hash_of_json};
+use crate::presence::{Class, Why, is_json_of, note_hash_of_json};
+use crate::views::AgentState;
 use alloc::format;
 
 impl CtiSide {
@@ -90,11 +91,13 @@ impl CtiSide {
         self.tell(cx, dn, event, state, Origin::Snapshot);
     }
 
-    fn tell(&self, cx: &mut Cx<'_>, dn: DnId, event: &TEvent<'_>, state: crate::views::AgentState, origin: Origin) {
-        let why = event.kw_status.and_then(Class::from_token).map(Why::Presence);
+    fn tell(&self, cx: &mut Cx<'_>, dn: DnId, event: &TEvent<'_>, state: AgentState, origin: Origin) {
+        let row = row_of(cx.config, event, state);
+        let by_hand = || row.filter(|row| cx.config.choice.states[usize::from(*row)].reason.is_some()).map(Why::Choice);
+        let why = event.kw_status.and_then(Class::from_token).map(Why::Presence).or_else(by_hand);
         let note = event.kw_note.map(note_hash_of_json);
         let agent = event.agent_id.filter(|_| cx.config.presence.free_seating).and_then(|login| cx.directory.user_by_login(login));
-        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, why, note, agent } });
+        cx.fact(Fact::Agent { dn, news: AgentNews::State { state, origin, why, note, agent, row } });
     }
 
     fn on_error(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, req: CtiReq, event: &TEvent<'_>) {
@@ -163,6 +166,9 @@ impl CtiSide {
             n::EVENT_DN_OUT_OF_SERVICE | n::EVENT_DN_BACK_IN_SERVICE if self.is_active(link) => {
                 cx.fact(Fact::Agent { dn, news: AgentNews::InService(event.id == n::EVENT_DN_BACK_IN_SERVICE) });
             }
+            n::EVENT_DND_ON | n::EVENT_DND_OFF if self.is_active(link) => {
+                cx.fact(Fact::Agent { dn, news: AgentNews::Dnd(event.id == n::EVENT_DND_ON) });
+            }
             n::EVENT_AGENT_LOGIN | n::EVENT_AGENT_LOGOUT | n::EVENT_AGENT_READY | n::EVENT_AGENT_NOT_READY if self.is_active(link) => {
                 let Some(state) = state_of(event) else { return };
                 self.tell(cx, dn, event, state, Origin::Unsolicited);
@@ -198,4 +204,16 @@ impl CtiSide {
         }
         self.pump(cx, link);
     }
+}
+
+/// The row of `config.choice.states` an agent's state fits best.
+fn row_of(config: &Config, event: &TEvent<'_>, state: AgentState) -> Option<u16> {
+    let mode = || event.work_mode.or(event.snapshot_work_mode).and_then(|mode| u8::try_from(mode).ok()).unwrap_or(0);
+    let (ready, mode) = match state {
+        AgentState::Ready => (true, mode()),
+        AgentState::NotReady(mode) => (false, mode),
+        _ => return None,
+    };
+    let has_reason = |text: &str, ext: bool| if ext { event.ext_reason } else { event.reason }.is_some_and(|raw| is_json_of(raw, text));
+    config.choice.matching(ready, mode, has_reason)
 }

@@ -47,12 +47,23 @@ pub enum CtiTimer {
 /// News about a DN, for presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AgentNews {
-    /// T-Server says in what state the agent is. `agent`: who it is, where free seating asks for it.
-    State { state: AgentState, origin: Origin, why: Option<Why>, note: Option<u32>, agent: Option<UserId> },
+    /// T-Server says in what state the agent is.
+    State {
+        state: AgentState,
+        origin: Origin,
+        why: Option<Why>,
+        note: Option<u32>,
+        /// Who it is, where free seating asks for it.
+        agent: Option<UserId>,
+        /// Row of `config.choice.states` this state fits best.
+        row: Option<u16>,
+    },
     /// A request was refused, or nobody answered.
     Failed { req: CtiReq, failure: Failure },
     /// The device is out of service (147) or back (148).
     InService(bool),
+    /// Telephone do-not-disturb was switched on (77) or off (78).
+    Dnd(bool),
 }
 
 /// Why we know an agent state.

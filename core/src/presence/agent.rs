@@ -10,6 +10,7 @@ use crate::config::ForeignRule;
 use crate::cti::{AgentNews, Failure, Origin};
 use crate::cx::Cx;
 use crate::id::DnId;
+use crate::input::Choice;
 use crate::note::Note;
 use crate::views::AgentState;
 
@@ -23,10 +24,14 @@ impl Presence {
         {
             self.on_seat(cx, dn, state, agent);
         }
+        self.choices.hear(dn, &news);
         match news {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
             AgentNews::State { state, origin: Origin::Unsolicited, why, note, .. } => self.on_event(cx, dn, state, reasons(why, note)),
-            AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => self.on_snapshot(dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => {
+                self.on_snapshot(dn, state, reasons(why, note));
+                self.is_true_already(cx, dn);
+            }
             AgentNews::State { state, origin: Origin::Late(req), why, note, .. } => {
                 self.on_snapshot(dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
@@ -39,6 +44,7 @@ impl Presence {
                     slot.hold = Hold::None;
                 }
             }
+            AgentNews::Dnd(_) => return, // shown, and nothing else
             AgentNews::InService(false) => self.dns[dn.index()].hold = Hold::OutOfService,
         }
         self.enqueue(cx.directory.switch_of(dn), dn);
@@ -73,12 +79,17 @@ impl Presence {
 
     /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
     fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
+        let by_our_hand = match reasons {
+            // The reasons of the states on offer are everybody's: a desktop may use them too.
+            Some((Why::Choice(row), _)) => self.user_at(cx.directory, dn).is_some_and(|user| self.choices.of(user) == Some(Choice::State(row))),
+            reasons => reasons.is_some(),
+        };
         let slot = &mut self.dns[dn.index()];
         let by_us = matches!((slot.ours, reasons), (Some((ours, note)), Some((why, their))) if ours.why == why && note == their) && slot.have == state;
         if by_us || (state == AgentState::LoggedIn && matches!(slot.have, AgentState::Ready | AgentState::NotReady(_))) {
             return; // repeated; a login event by itself is no state transition (`spec/genesys-protocols.md` 1.7)
         }
-        if reasons.is_some() {
+        if by_our_hand {
             // Our own hand: an answer whose reference got lost on the way (`spec/genesys-protocols.md` 3.2).
             self.on_snapshot(dn, state, reasons);
             return;
@@ -115,6 +126,7 @@ impl Presence {
                 if slot.hold == Hold::None {
                     slot.hold = Hold::Foreign;
                 }
+                self.adopt(cx, dn, state);
             }
             ForeignRule::Enforce { after_ms } => self.retry_after(cx, dn, after_ms),
         }

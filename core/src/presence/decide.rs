@@ -24,6 +24,8 @@ pub(super) fn decide(now: Mono, slot: &DnSlot, want: Want, note: u32, auto_login
     match (want, slot.have) {
         (Want::Nothing, _) | (Want::LoggedOut, AgentState::LoggedOut) => Decision::Leave,
         (Want::LoggedOut, _) => Decision::Request(CtiReq::AgentLogout),
+        (Want::LoggedIn, AgentState::LoggedOut | AgentState::Unknown) => Decision::Request(CtiReq::AgentLogin),
+        (Want::LoggedIn, _) => Decision::Leave,
         (Want::State(_), AgentState::LoggedOut) if auto_login => Decision::Request(CtiReq::AgentLogin),
         (Want::State(_), AgentState::LoggedOut) => Decision::Leave,
         (Want::State(request), have) => {

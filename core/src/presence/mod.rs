@@ -15,7 +15,7 @@ mod tests;
 pub use calendar::FreeBusy;
 pub use class::{Activity, Class};
 pub(crate) use conditions::wants_calendar;
-pub(crate) use note::note_hash_of_json;
+pub(crate) use note::{is_json_of, note_hash_of_json};
 pub(crate) use reconcile::Presence;
 
 use crate::uc_event::PublishTime;

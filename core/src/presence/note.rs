@@ -22,6 +22,11 @@ pub(crate) fn note_hash_of_json(raw: &str) -> u32 {
     hash
 }
 
+/// Whether a JSON string's content, as written, is this text.
+pub(crate) fn is_json_of(raw: &str, text: &str) -> bool {
+    if raw.contains('\\') { note_hash_of_json(raw) == note_hash(text) } else { raw == text }
+}
+
 const START: u32 = 0x811c_9dc5;
 
 fn step(hash: u32, byte: u8) -> u32 {

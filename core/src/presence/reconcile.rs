@@ -7,6 +7,7 @@
 //!
 //! Architecture invariant: this module knows no SIP, no T-Library encoding and no XML.
 use super::calendar::FreeBusy;
+use super::choice::Choices;
 use super::conditions::{next_edge_ms, rule_of, wants_calendar};
 use super::decide::{Decision, decide};
 use super::note::note_hash;
@@ -25,7 +26,7 @@ use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
-use crate::views::{AgentState, Counters, DnView, WorkerView};
+use crate::views::{AgentState, Counters, DnView, ShownState, WorkerView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -34,6 +35,8 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Presence {
     users: Vec<UserSlot>,
+    /// By hand.
+    pub(super) choices: Choices,
     pub(super) dns: Vec<DnSlot>,
     /// DNs to look at, one queue per switch.
     work: Vec<VecDeque<DnId>>,
@@ -64,12 +67,14 @@ impl Presence {
         let users: Vec<UserId> = cx.directory.users().collect();
         it.on_lost(cx, &users);
         it.arm_edge(cx);
+        it.register_by_itself(cx, &users);
         it
     }
 
     fn grow(&mut self, cx: &Cx<'_>) {
         self.users.resize_with(cx.directory.user_slots().max(self.users.len()), UserSlot::default);
         self.dns.resize_with(cx.directory.dn_slots().max(self.dns.len()), DnSlot::default);
+        self.choices.grow(self.users.len(), self.dns.len());
         self.work.resize_with(cx.config.cti.switches.len(), VecDeque::new);
     }
 
@@ -135,11 +140,14 @@ impl Presence {
             self.counters.presence_changes += 1;
             cx.note(Note::Presence { user, from: before.0, to });
         }
+        if !first_word {
+            self.end_choice(cx, user);
+        }
         self.touch(cx, user, true);
     }
 
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
-    fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
+    pub(super) fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
         for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
             if change
                 && !(self.dns[dn.index()].hold == Hold::Foreign
@@ -172,6 +180,9 @@ impl Presence {
     }
 
     fn on_lost(&mut self, cx: &mut Cx<'_>, users: &[UserId]) {
+        if !cx.config.mode.has_uc() {
+            return; // there is nothing to lose
+        }
         for user in users {
             let Some(slot) = self.users.get_mut(user.index()) else { continue };
             if slot.lost_at.is_none() {
@@ -323,11 +334,14 @@ impl Presence {
         // An empty seat, or somebody else sits at this worker's desk.
         let Some(user) = self.user_at(cx.directory, dn).filter(|_| self.seats.stranger(dn).is_none()) else { return };
         let worker = &self.users[user.index()];
-        let want = if self.logging_out { Want::LoggedOut } else { worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0) };
+        let chosen = self.chosen_want(cx.config, user);
+        let want = if self.logging_out { Want::LoggedOut } else { chosen.unwrap_or_else(|| worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0)) };
+        // A state chosen by hand has no note.
+        let note = if chosen.is_some() { 0 } else { worker.note_hash };
         let slot = &mut self.dns[dn.index()];
-        match decide(cx.now.mono, slot, want, worker.note_hash, cx.config.presence.auto_login) {
+        match decide(cx.now.mono, slot, want, note, cx.config.presence.auto_login || chosen.is_some()) {
             Decision::Leave => {}
-            Decision::Adopt(request) => slot.ours = Some((request, worker.note_hash)),
+            Decision::Adopt(request) => slot.ours = Some((request, note)),
             Decision::Request(req) => {
                 if !cti.is_fresh(link, dn) {
                     slot.asked = true;
@@ -336,7 +350,7 @@ impl Presence {
                 }
                 slot.in_flight = Some(req);
                 slot.lost = None;
-                slot.sent_note = worker.note_hash;
+                slot.sent_note = note;
                 slot.crossed = false;
                 cti.request(cx, link, dn, req);
                 let status = worker.class;
@@ -354,6 +368,7 @@ impl Presence {
             if let Some(at) = slot.retry_at {
                 self.retries.remove(&(at.mono(), *dn));
             }
+            self.choices.forget_dn(*dn);
         }
         self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
@@ -363,17 +378,22 @@ impl Presence {
         }
         let users = &self.users;
         self.grace.retain(|(_, user)| users[user.index()].in_grace);
+        for (user, _) in &changes.removed_users {
+            self.choices.forget_user(*user);
+        }
         if switches_changed {
             self.work.clear();
             self.dns.iter_mut().for_each(|slot| slot.dirty = false);
         }
         self.grow(cx);
+        self.renumber_choices(cx, old);
+        self.register_by_itself(cx, &changes.added_users);
         self.on_lost(cx, &changes.added_users);
         self.on_lost(cx, &changes.rewatched_users);
         for dn in &changes.relogin_dns {
             self.dns[dn.index()].failures = 0;
         }
-        if old.presence != cx.config.presence || switches_changed {
+        if old.presence != cx.config.presence || old.mode != cx.config.mode || switches_changed {
             for at in 0..self.users.len() {
                 let slot = &mut self.users[at];
                 slot.class = if slot.heard { UserSlot::class_of(cx.config, slot.availability, slot.activity) } else { slot.class };
@@ -422,7 +442,7 @@ impl Presence {
         self.users.get(user.index()).and_then(|slot| slot.note.as_deref()).unwrap_or("")
     }
 
-    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64) -> WorkerView<'_> {
+    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64, shown: ShownState) -> WorkerView<'_> {
         let slot = &self.users[user.index()];
         WorkerView {
             user,
@@ -432,14 +452,17 @@ impl Presence {
             note: slot.note.as_deref().unwrap_or(""),
             covered,
             since: slot.heard.then_some(slot.since),
-            want: slot.want(self.rule(directory, user, unix_ms).0).into(),
+            want: self.chosen_want(directory.config(), user).unwrap_or_else(|| slot.want(self.rule(directory, user, unix_ms).0)).into(),
+            choice: self.choices.of(user),
+            shown,
         }
     }
 
     pub(crate) fn dn(&self, dn: DnId, directory: &Directory, registered: bool) -> DnView {
         let slot = &self.dns[dn.index()];
         let (user, seat, stranger) = (self.user_at(directory, dn), directory.owner(dn).is_none(), self.seats.stranger(dn));
-        DnView { dn, user, seat, stranger, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered }
+        let shown = self.shown(directory.config(), dn, registered);
+        DnView { dn, user, seat, stranger, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered, shown }
     }
 
     pub(crate) fn count(&self, counters: &mut Counters) {
@@ -457,6 +480,7 @@ impl Presence {
     pub(crate) fn fingerprint(&self, fp: &mut Fp) {
         self.users.iter().for_each(|slot| slot.fingerprint(fp));
         self.dns.iter().for_each(|slot| slot.fingerprint(fp));
+        self.choices.fingerprint(fp);
         for dn in self.work.iter().flatten() {
             fp.num(u64::from(dn.0));
         }

@@ -33,6 +33,8 @@ pub(super) struct UserSlot {
 pub(super) enum Want {
     Nothing,
     State(StateRequest),
+    /// Logged in, in whatever state T-Server chooses.
+    LoggedIn,
     LoggedOut,
 }
 
@@ -82,6 +84,7 @@ impl From<Want> for WantView {
             Want::Nothing => Self::Nothing,
             Want::State(StateRequest { ready: true, .. }) => Self::Ready,
             Want::State(_) => Self::NotReady,
+            Want::LoggedIn => Self::LoggedIn,
             Want::LoggedOut => Self::LoggedOut,
         }
     }

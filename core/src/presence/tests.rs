@@ -17,6 +17,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
+mod choice;
+
 const A: CtiLinkId = CtiLinkId(0);
 const B: CtiLinkId = CtiLinkId(1);
 const READY: &str = "Ready";

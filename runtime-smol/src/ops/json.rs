@@ -115,6 +115,7 @@ pub(super) fn worker_value(row: &WorkerRow, show_notes: bool) -> Value {
         WantView::Nothing => "nothing",
         WantView::Ready => "ready",
         WantView::NotReady => "not-ready",
+        WantView::LoggedIn => "logged-in",
         WantView::LoggedOut => "logged-out",
     };
     json!({

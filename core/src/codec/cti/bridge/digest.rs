@@ -3,16 +3,32 @@
 //! Attributes of no interest are checked as JSON and by the name of their type only; [`super::parse_message`] checks their values too.
 use crate::codec::cti::CtiFault;
 use crate::codec::cti::json::{Raw, Scalar, Scanner};
+use crate::config::{ChoiceConfig, PresenceConfig};
 use crate::cti_event::TEvent;
+use alloc::boxed::Box;
+
+/// The keys of our own hand-writing in reasons and extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    status: Box<str>,
+    note: Box<str>,
+    reason: Box<str>,
+}
+
+impl Keys {
+    pub(super) fn new(presence: &PresenceConfig, choice: &ChoiceConfig) -> Self {
+        Self { status: presence.status_key.clone(), note: presence.note_key.clone(), reason: choice.reason_key.clone() }
+    }
+}
 
 /// Reads `attrs`; the scanner stands before its bracket. Number and name of the message are left for the caller.
-pub(super) fn digest<'a>(scanner: &mut Scanner<'a>, status_key: &str, note_key: &str) -> Result<TEvent<'a>, CtiFault> {
+pub(super) fn digest<'a>(scanner: &mut Scanner<'a>, keys: &Keys) -> Result<TEvent<'a>, CtiFault> {
     let mut event = TEvent::default();
     scanner.expect(b'[', "the list of attributes")?;
     let mut first = true;
     while scanner.item(first)? {
         first = false;
-        if usual(&mut event, scanner, status_key, note_key)? {
+        if usual(&mut event, scanner, keys)? {
             continue;
         }
         scanner.expect(b'[', "an attribute")?;
@@ -20,14 +36,14 @@ pub(super) fn digest<'a>(scanner: &mut Scanner<'a>, status_key: &str, note_key: 
         scanner.expect(b',', "the type of an attribute")?;
         let kind = scanner.string()?;
         scanner.expect(b',', "the value of an attribute")?;
-        attribute(&mut event, scanner, name, kind, status_key, note_key)?;
+        attribute(&mut event, scanner, name, kind, keys)?;
         scanner.expect(b']', "the end of an attribute")?;
     }
     Ok(event)
 }
 
 /// Takes an attribute of those in nearly every event, written without blanks; false leaves it to the general way, with nothing taken.
-fn usual<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, status_key: &str, note_key: &str) -> Result<bool, CtiFault> {
+fn usual<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, keys: &Keys) -> Result<bool, CtiFault> {
     let before = *scanner;
     if scanner.literal("[\"AttributeReferenceID\",\"int\",") {
         let value = scanner.number().ok().flatten().and_then(|value| i32::try_from(value).ok());
@@ -52,7 +68,7 @@ fn usual<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, status_key: &str
             return Ok(true);
         }
     } else if scanner.literal("[\"AttributeReasons\",\"kvlist\",") {
-        reasons(event, scanner, status_key, note_key)?;
+        reasons(event, scanner, keys)?;
         scanner.expect(b']', "the end of an attribute")?;
         return Ok(true);
     }
@@ -60,17 +76,19 @@ fn usual<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, status_key: &str
     Ok(false)
 }
 
-fn reasons<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, status_key: &str, note_key: &str) -> Result<(), CtiFault> {
+fn reasons<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, keys: &Keys) -> Result<(), CtiFault> {
     pairs(scanner, |key, value| {
-        if key.text == status_key {
+        if key.text == &*keys.status {
             first(&mut event.kw_status, value.text());
-        } else if key.text == note_key {
+        } else if key.text == &*keys.note {
             first(&mut event.kw_note, value.text());
+        } else if key.text == &*keys.reason {
+            first(&mut event.reason, value.text());
         }
     })
 }
 
-fn attribute<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, name: Raw<'a>, kind: Raw<'a>, status_key: &str, note_key: &str) -> Result<(), CtiFault> {
+fn attribute<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, name: Raw<'a>, kind: Raw<'a>, keys: &Keys) -> Result<(), CtiFault> {
     match name.text {
         "AttributeReferenceID" => {
             let value = int(scanner, name, kind)?;
@@ -94,13 +112,15 @@ fn attribute<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, name: Raw<'a
                 event.error_text = value.unwrap_or_default();
             }
         }
-        "AttributeReasons" if kind.text == "kvlist" => reasons(event, scanner, status_key, note_key)?,
+        "AttributeReasons" if kind.text == "kvlist" => reasons(event, scanner, keys)?,
         "AttributeExtensions" if kind.text == "kvlist" => pairs(scanner, |key, value| {
             // Spelling differs between servers (`spec/genesys-protocols.md` 1.6).
             if key.text.eq_ignore_ascii_case("AgentStatus") {
                 first(&mut event.agent_status, value.int());
             } else if key.text.eq_ignore_ascii_case("AgentWorkMode") {
                 first(&mut event.snapshot_work_mode, value.int());
+            } else if key.text == &*keys.reason {
+                first(&mut event.ext_reason, value.text());
             }
         })?,
         _ => {

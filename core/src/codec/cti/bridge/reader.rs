@@ -2,13 +2,12 @@
 //!
 //! Fields may come in any order; unknown ones are checked as JSON and ignored. In `attrs` the first attribute of a name counts, in lists the first pair of a
 //! key. Text is handed on as written: a DN or key with an escape matches nothing we know.
-use super::digest::digest;
+use super::digest::{Keys, digest};
 use super::{KV_DEPTH_MAX, control, json_depth};
 use crate::codec::cti::CtiFault;
 use crate::codec::cti::json::{Raw, Scalar, Scanner};
-use crate::config::{Config, PresenceConfig};
+use crate::config::{ChoiceConfig, Config, PresenceConfig};
 use crate::cti_event::{Control, TEvent};
-use alloc::boxed::Box;
 
 /// What a line said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +24,7 @@ pub struct Reader {
     /// Number of the next line.
     seq: u64,
     depth_max: u32,
-    status_key: Box<str>,
-    note_key: Box<str>,
+    keys: Keys,
 }
 
 /// The fields of a line, not yet judged: what a field must be depends on `dir`, which may come last.
@@ -54,8 +52,8 @@ pub(super) struct Fields<'a> {
 impl Default for Reader {
     /// With the reason keys and limits of a default configuration.
     fn default() -> Self {
-        let presence = PresenceConfig::default();
-        Self { seq: 1, depth_max: json_depth(KV_DEPTH_MAX), status_key: presence.status_key, note_key: presence.note_key }
+        let keys = Keys::new(&PresenceConfig::default(), &ChoiceConfig::default());
+        Self { seq: 1, depth_max: json_depth(KV_DEPTH_MAX), keys }
     }
 }
 
@@ -71,8 +69,7 @@ impl Reader {
     /// Takes the reason keys and the depth limit of a new configuration; the line numbers go on.
     pub fn reconfigure(&mut self, config: &Config) {
         self.depth_max = json_depth(config.limits.kv_depth_max.min(KV_DEPTH_MAX));
-        self.status_key = config.presence.status_key.clone();
-        self.note_key = config.presence.note_key.clone();
+        self.keys = Keys::new(&config.presence, &config.choice);
     }
 
     /// Decodes one line, without its line end.
@@ -93,7 +90,7 @@ impl Reader {
             first = false;
             // The usual order names `dir` before `attrs`, which can then be read on the way.
             if key.text == "attrs" && is_word(fields.dir, "evt") && event.is_none() {
-                event = Some(digest(&mut scanner, &self.status_key, &self.note_key)?);
+                event = Some(digest(&mut scanner, &self.keys)?);
             } else {
                 fields.take(key, &mut scanner)?;
             }
@@ -123,7 +120,7 @@ impl Reader {
         scanner.literal(",\"name\":\"").then_some(())?;
         let name = scanner.string_rest().ok()?.text;
         scanner.literal(",\"attrs\":").then_some(())?;
-        let event = digest(&mut scanner, &self.status_key, &self.note_key).ok()?;
+        let event = digest(&mut scanner, &self.keys).ok()?;
         scanner.literal("}").then_some(())?;
         scanner.end().ok()?;
         Some(TEvent { id, name, ..event })
@@ -132,7 +129,7 @@ impl Reader {
     fn event<'a>(&self, fields: &Fields<'a>, event: Option<TEvent<'a>>) -> Result<TEvent<'a>, CtiFault> {
         let mut event = match (event, fields.attrs) {
             (Some(event), _) => event,
-            (None, Some(mut attrs)) => digest(&mut attrs, &self.status_key, &self.note_key)?,
+            (None, Some(mut attrs)) => digest(&mut attrs, &self.keys)?,
             (None, None) => return Err(CtiFault::Missing { field: "attrs" }),
         };
         event.id = unsigned(fields.id, "id")?;

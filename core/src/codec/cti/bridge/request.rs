@@ -29,8 +29,10 @@ pub(super) struct Texts<'a> {
     pub(super) status_key: &'a str,
     pub(super) note_key: &'a str,
     pub(super) note: &'a str,
-    /// The worker's presence, for requests that do not name the status themselves.
-    pub(super) class: Class,
+    /// `KW_UC_STATUS` of requests that presence caused.
+    pub(super) class: Option<Class>,
+    /// Key, value, and whether it goes into the extensions: the reason of a state chosen by hand.
+    pub(super) reason: Option<(&'a str, &'a str, bool)>,
 }
 
 /// Value of an attribute to be printed.
@@ -40,6 +42,8 @@ pub(super) enum Attr<'a> {
     Str(&'a str),
     /// Pairs of texts.
     Pairs([(&'a str, &'a str); 2]),
+    /// One pair of texts.
+    Pair([(&'a str, &'a str); 1]),
 }
 
 /// The texts for a request about `dn`; `None` when the DN is no longer in the directory. Of one that the last re-configuration removed the number is left,
@@ -55,19 +59,27 @@ pub(super) fn texts<'a>(connector: &'a Connector, dn: DnId, req: CtiReq, passwor
         status_key: &presence.status_key,
         note_key: &presence.note_key,
         note: "",
-        class: Class::Unknown,
+        class: None,
+        reason: None,
     };
     if !directory.has_dn(dn) {
         return matches!(req, CtiReq::UnregisterAddress).then_some(bare);
     }
     let Some(user) = connector.user_of(dn) else { return Some(bare) };
     let person = directory.person(user);
-    let class = match req {
-        CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => class,
-        CtiReq::AgentLogout => connector.worker(user).map_or(Class::Unknown, |worker| worker.class),
-        _ => Class::Unknown,
+    let (class, reason) = match req {
+        CtiReq::State(StateRequest { why: Why::Presence(class), .. }) => (Some(class), None),
+        CtiReq::State(StateRequest { why: Why::Choice(row), .. }) => (None, reason_of(directory.config(), row)),
+        // A logout by hand has no reason of ours.
+        CtiReq::AgentLogout => (connector.worker(user).filter(|worker| worker.choice.is_none()).map(|worker| worker.class), None),
+        _ => (None, None),
     };
-    Some(Texts { agent_login: &person.agent_login, login_queue: &person.login_queue, note: connector.note_of(dn), class, ..bare })
+    Some(Texts { agent_login: &person.agent_login, login_queue: &person.login_queue, note: connector.note_of(dn), class, reason, ..bare })
+}
+
+fn reason_of(config: &Config, row: u16) -> Option<(&str, &str, bool)> {
+    let state = config.choice.states.get(usize::from(row))?;
+    Some((&config.choice.reason_key, state.reason.as_deref()?, state.reason_ext))
 }
 
 /// The message number of a request.
@@ -105,19 +117,24 @@ pub(super) fn attributes<'a>(ref_id: u32, req: CtiReq, texts: &Texts<'a>, mut at
                 attr("AttributePassword", Attr::Str(password));
             }
         }
-        CtiReq::AgentLogout => attr("AttributeReasons", reasons(texts)),
+        CtiReq::AgentLogout => reasons(texts, attr),
         CtiReq::State(state) => {
             if let Some(work_mode) = state.work_mode {
                 attr("AttributeAgentWorkMode", Attr::Int(i32::from(work_mode)));
             }
-            attr("AttributeReasons", reasons(texts));
+            reasons(texts, attr);
         }
     }
 }
 
-/// Both reasons, always (`decisions.md` 18).
-const fn reasons<'a>(texts: &Texts<'a>) -> Attr<'a> {
-    Attr::Pairs([(texts.status_key, texts.class.token()), (texts.note_key, texts.note)])
+/// Of presence both reasons, always (`decisions.md` 18); of a state chosen by hand its own, where it has one.
+fn reasons<'a>(texts: &Texts<'a>, mut attr: impl FnMut(&'static str, Attr<'a>)) {
+    if let Some(class) = texts.class {
+        attr("AttributeReasons", Attr::Pairs([(texts.status_key, class.token()), (texts.note_key, texts.note)]));
+    }
+    if let Some((key, value, ext)) = texts.reason {
+        attr(if ext { "AttributeExtensions" } else { "AttributeReasons" }, Attr::Pair([(key, value)]));
+    }
 }
 
 /// The resolved login password, where one is configured and the request carries it.
@@ -186,6 +203,11 @@ fn whole(value: Attr<'_>) -> Value {
     match value {
         Attr::Int(value) => Value::Int(value),
         Attr::Str(value) => Value::Str(value.into()),
-        Attr::Pairs(pairs) => Value::Kv(pairs.iter().fold(KvList::default(), |list, (key, value)| list.with_str(key, value))),
+        Attr::Pairs(pairs) => kv(&pairs),
+        Attr::Pair(pair) => kv(&pair),
     }
+}
+
+fn kv(pairs: &[(&str, &str)]) -> Value {
+    Value::Kv(pairs.iter().fold(KvList::default(), |list, (key, value)| list.with_str(key, value)))
 }

@@ -154,6 +154,10 @@ impl Writer {
                     out.extend_from_slice(b"\",\"kvlist\",");
                     push_pairs(&pairs, out);
                 }
+                Attr::Pair(pair) => {
+                    out.extend_from_slice(b"\",\"kvlist\",");
+                    push_pairs(&pair, out);
+                }
             }
             out.push(b']');
         });

@@ -64,12 +64,17 @@ fn the_snapshot_is_read_whatever_the_case_of_its_keys() {
 
 #[test]
 fn reason_keys_are_those_of_the_configuration() {
-    let mut reader = Reader { status_key: "S".into(), note_key: "N".into(), ..Reader::default() };
-    let line = attrs(
-        r#"["AttributeReasons","kvlist",[{"key":"KW_UC_STATUS","type":"str","value":"a"},{"key":"N","type":"str","value":"n"},{"key":"S","type":"str","value":"s"}]]"#,
-    );
+    let presence = PresenceConfig { status_key: "S".into(), note_key: "N".into(), ..PresenceConfig::default() };
+    let choice = ChoiceConfig { reason_key: "R".into(), ..ChoiceConfig::default() };
+    let mut reader = Reader { keys: Keys::new(&presence, &choice), ..Reader::default() };
+    let line = attrs(concat!(
+        r#"["AttributeReasons","kvlist",[{"key":"KW_UC_STATUS","type":"str","value":"a"},{"key":"N","type":"str","value":"n"},{"key":"S","type":"str","value":"s"},"#,
+        r#"{"key":"R","type":"str","value":"r"}]],["AttributeExtensions","kvlist",[{"key":"R","type":"str","value":"e"}]]"#
+    ));
     match reader.decode(line.as_bytes()) {
-        Ok(Line::Event(event)) => assert_eq!((event.kw_status, event.kw_note), (Some("s"), Some("n"))),
+        Ok(Line::Event(event)) => {
+            assert_eq!((event.kw_status, event.kw_note, event.reason, event.ext_reason), (Some("s"), Some("n"), Some("r"), Some("e")));
+        }
         other => panic!("{other:?}"),
     }
 }
