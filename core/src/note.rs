@@ -5,7 +5,7 @@ use crate::id::{CtiLinkId, DnId, SwitchId, UcLinkId, UserId, WatcherId};
 use crate::input::Choice;
 use crate::presence::Class;
 use crate::uc_event::{CloseCause, TerminationReason};
-use crate::views::ChoiceFault;
+use crate::views::{ChoiceFault, OverrideView};
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -181,6 +181,20 @@ pub enum Note {
         /** which */
         what: &'static str,
     },
+    /// T-Server keeps an agent in After Call Work or Legal Guard: presence is held back.
+    OverrideBegan {
+        /** worker */
+        user: UserId,
+        /** which */
+        what: OverrideView,
+    },
+    /// Presence drives the agent again.
+    OverrideEnded {
+        /** worker */
+        user: UserId,
+        /** why */
+        why: &'static str,
+    },
     /// A worker's presence has been unknown for longer than the grace time.
     PresenceStale {
         /** worker */
@@ -218,6 +232,7 @@ impl Note {
         match self {
             Self::Uc { level, .. } | Self::Cti { level, .. } => *level,
             Self::Presence { .. } | Self::StateRequested { .. } | Self::AgentState { .. } | Self::Chosen { .. } => NoteLevel::Debug,
+            Self::OverrideBegan { .. } | Self::OverrideEnded { .. } => NoteLevel::Debug,
             Self::UcConnecting { .. } | Self::Subscribed { .. } | Self::Registered { .. } => NoteLevel::Info,
             Self::UcConnected { .. } | Self::CtiOpened { .. } | Self::SwitchUp { .. } | Self::Reconfigured { .. } => NoteLevel::Info,
             Self::UcClosed { .. } | Self::CtiClosed { .. } | Self::UcMalformed { .. } | Self::CtiMalformed { .. } => NoteLevel::Warn,

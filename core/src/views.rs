@@ -1,5 +1,5 @@
 //! The read model for HTTP, metrics and checkers: borrowed from the connector, never read by the machines.
-use crate::config::ChoiceConfig;
+use crate::config::{ChoiceConfig, StateRow};
 use crate::cti_event::Role;
 use crate::deadlines::TimerKey;
 use crate::id::{CtiLinkId, DnId, UcLinkId, UserId};
@@ -31,6 +31,41 @@ pub struct WorkerView<'a> {
     pub choice: Option<Choice>,
     /// The state over all DNs, as the worker's own menu shows it.
     pub shown: ShownState,
+    /// The agent is kept in a state of T-Server's own, and presence changes are held back.
+    pub over: Option<OverrideView>,
+    /// Row of `config.publish.states` the UC platform shall show.
+    pub publishing: Option<StateRow>,
+    /// Row the UC platform shows, as far as it has confirmed it.
+    pub published: Option<StateRow>,
+}
+
+/// A state of T-Server's own that presence does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverrideView {
+    /// After Call Work.
+    AfterCallWork,
+    /// Legal Guard.
+    LegalGuard,
+}
+
+impl OverrideView {
+    /// For machines.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::AfterCallWork => "after-call-work",
+            Self::LegalGuard => "legal-guard",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AfterCallWork => "After Call Work",
+            Self::LegalGuard => "Legal Guard",
+        }
+    }
 }
 
 /// What the mapping asks for.
@@ -258,6 +293,12 @@ pub struct Counters {
     pub malformed: u64,
     /// Connections lost.
     pub links_lost: u64,
+    /// After Call Work and Legal Guard, begun.
+    pub overrides: u64,
+    /// Presence that was only our own publication coming back.
+    pub echoes: u64,
+    /// What workers did with their own clients while ours stood.
+    pub user_actions: u64,
     /// Notes dropped because the queue was full.
     pub notes_dropped: u64,
 }

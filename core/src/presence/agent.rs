@@ -1,6 +1,7 @@
 //! What T-Server says about a DN: answers, snapshots, other people's changes, refusals.
 use super::decide::fulfils;
 use super::note::note_hash;
+use super::overrule::Ended;
 use super::reconcile::Presence;
 use super::slots::Hold;
 use super::{StateRequest, Why};
@@ -19,6 +20,7 @@ impl Presence {
         if !cx.directory.has_dn(dn) {
             return;
         }
+        let before = self.user_at(cx.directory, dn);
         if let AgentNews::State { state, agent, .. } = news
             && cx.config.presence.free_seating
         {
@@ -29,14 +31,14 @@ impl Presence {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
             AgentNews::State { state, origin: Origin::Unsolicited, why, note, .. } => self.on_event(cx, dn, state, reasons(why, note)),
             AgentNews::State { state, origin: Origin::Snapshot, why, note, .. } => {
-                self.on_snapshot(dn, state, reasons(why, note));
+                self.on_snapshot(cx, dn, state, reasons(why, note));
                 self.is_true_already(cx, dn);
             }
             AgentNews::State { state, origin: Origin::Late(req), why, note, .. } => {
-                self.on_snapshot(dn, state, reasons(why, note));
+                self.on_snapshot(cx, dn, state, reasons(why, note));
                 self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
             }
-            AgentNews::State { state, origin: Origin::Old, why, note, .. } => self.on_old(dn, state, reasons(why, note)),
+            AgentNews::State { state, origin: Origin::Old, why, note, .. } => self.on_old(cx, dn, state, reasons(why, note)),
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
             AgentNews::InService(true) => {
                 let slot = &mut self.dns[dn.index()];
@@ -48,6 +50,11 @@ impl Presence {
             AgentNews::InService(false) => self.dns[dn.index()].hold = Hold::OutOfService,
         }
         self.enqueue(cx.directory.switch_of(dn), dn);
+        let now = self.user_at(cx.directory, dn);
+        let ended = Ended::by(self.dns[dn.index()].have);
+        for user in now.into_iter().chain(before.filter(|_| before != now)) {
+            self.recheck(cx, user, ended);
+        }
     }
 
     fn on_answer(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, state: AgentState) {
@@ -79,6 +86,8 @@ impl Presence {
 
     /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
     fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
+        // What T-Server enters by itself may still carry the reasons of our last request.
+        let reasons = reasons.filter(|_| !self.is_servers_own(cx, dn, state));
         let by_our_hand = match reasons {
             // The reasons of the states on offer are everybody's: a desktop may use them too.
             Some((Why::Choice(row), _)) => self.user_at(cx.directory, dn).is_some_and(|user| self.choices.of(user) == Some(Choice::State(row))),
@@ -91,7 +100,7 @@ impl Presence {
         }
         if by_our_hand {
             // Our own hand: an answer whose reference got lost on the way (`spec/genesys-protocols.md` 3.2).
-            self.on_snapshot(dn, state, reasons);
+            self.on_snapshot(cx, dn, state, reasons);
             return;
         }
         if slot.lost.is_some_and(|req| !matches!(req, CtiReq::State(_)) && fulfils(state, req)) {
@@ -111,7 +120,9 @@ impl Presence {
             return;
         }
         self.counters.foreign_changes += 1;
-        self.respect(cx, dn, state);
+        if !self.governs(cx, dn, state) {
+            self.respect(cx, dn, state);
+        }
         if changed {
             self.say_state(cx, dn, state, true);
         }
@@ -134,9 +145,14 @@ impl Presence {
 
     /// T-Server's own data after a (re-)registration or a query. What differs was done by the loss itself, so our state is requested again, unless the last change
     /// before was somebody else's (`spec/genesys-protocols.md` 9.5).
-    fn on_snapshot(&mut self, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
+    fn on_snapshot(&mut self, cx: &Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
+        if state == AgentState::Unknown && self.user_at(cx.directory, dn).is_some_and(|user| self.is_held(user)) {
+            return; // what keeps the agent stands until T-Server tells otherwise
+        }
+        let servers_own = self.is_servers_own(cx, dn, state);
+        let reasons = reasons.filter(|_| !servers_own);
         let slot = &mut self.dns[dn.index()];
-        let same = core::mem::discriminant(&slot.have) == core::mem::discriminant(&state);
+        let same = if servers_own { slot.have == state } else { core::mem::discriminant(&slot.have) == core::mem::discriminant(&state) };
         let ready = match state {
             AgentState::Ready => Some((true, 0)),
             AgentState::NotReady(mode) => Some((false, mode)),
@@ -164,13 +180,13 @@ impl Presence {
 
     /// An answer out of its turn. Only a login is believed, so that what T-Server chooses after it is not taken for somebody else's wish, and the very request
     /// whose fate is unknown: it ends what T-Server chose after a login, so that what comes next is somebody's wish.
-    fn on_old(&mut self, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
+    fn on_old(&mut self, cx: &Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
         let lost = match (self.dns[dn.index()].lost, reasons) {
             (Some(CtiReq::State(request)), Some((why, _))) => why == request.why && fulfils(state, CtiReq::State(request)),
             _ => false,
         };
         if state == AgentState::LoggedIn || lost {
-            self.on_snapshot(dn, state, reasons);
+            self.on_snapshot(cx, dn, state, reasons);
         }
         self.dns[dn.index()].fresh_login |= state == AgentState::LoggedIn;
     }
@@ -183,7 +199,9 @@ impl Presence {
         if core::mem::take(&mut slot.crossed) && !slot.fresh_login {
             let state = slot.have;
             self.counters.foreign_changes += 1;
-            self.respect(cx, dn, state);
+            if !self.governs(cx, dn, state) {
+                self.respect(cx, dn, state);
+            }
             return;
         }
         let reaction = match failure {

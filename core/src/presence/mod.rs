@@ -5,10 +5,15 @@ mod choice;
 mod class;
 mod conditions;
 mod decide;
+mod echo;
+mod mirror;
 mod note;
+mod overrule;
 mod reconcile;
+mod role;
 mod seats;
 mod slots;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +35,10 @@ pub enum PresenceTimer {
     Retry,
     /// Time alone may change what a condition says.
     Edge,
+    /// After Call Work or Legal Guard has lasted too long, an echo window closes, or a publication is due once more.
+    Override,
+    /// A switch has been silent for too long (push-only).
+    Silence,
 }
 
 /// What the SIP side learnt about one user. Produced by `uc`, consumed by the reconciler.

@@ -11,11 +11,13 @@ use super::choice::Choices;
 use super::conditions::{next_edge_ms, rule_of, wants_calendar};
 use super::decide::{Decision, decide};
 use super::note::note_hash;
+use super::role::Role;
 use super::seats::Seats;
 use super::slots::{DnSlot, Hold, UserSlot, Want};
+use super::standing::Standing;
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
-use crate::config::{Config, Rule, StateRow};
+use crate::config::{Config, Rule};
 use crate::cti::CtiSide;
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
@@ -26,7 +28,7 @@ use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
-use crate::views::{AgentState, Counters, DnView, ShownState, WorkerView};
+use crate::views::{AgentState, Counters, DnView, ShownState, WantView, WorkerView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -34,7 +36,7 @@ use alloc::vec::Vec;
 /// The reconciler.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Presence {
-    users: Vec<UserSlot>,
+    pub(super) users: Vec<UserSlot>,
     /// By hand.
     pub(super) choices: Choices,
     pub(super) dns: Vec<DnSlot>,
@@ -48,22 +50,31 @@ pub(crate) struct Presence {
     calendars: BTreeMap<UserId, Box<FreeBusy>>,
     /// Free seating.
     pub(super) seats: Seats,
-    /// Workers whose publication is to change, and to what; handed to the SIP side in the down pass.
-    pub(super) publications: VecDeque<(UserId, Option<StateRow>)>,
+    /// What stands in place of workers' own presence.
+    pub(super) standing: Standing,
+    /// Workers whose publication is to change, each at most once; handed to the SIP side in the down pass.
+    pub(super) publications: VecDeque<UserId>,
+    /// Since when each switch has been silent.
+    pub(super) silent: Vec<Option<Mono>>,
     pub(super) counters: Counters,
     /// Stopping, and agents are to be logged out.
     logging_out: bool,
+    /// Stopping: nothing begins any more.
+    pub(super) stopping: bool,
 }
 
 const GRACE: TimerKey = TimerKey::Presence(PresenceTimer::Grace);
 const EDGE: TimerKey = TimerKey::Presence(PresenceTimer::Edge);
 const RETRY: TimerKey = TimerKey::Presence(PresenceTimer::Retry);
+pub(super) const OVER: TimerKey = TimerKey::Presence(PresenceTimer::Override);
+pub(super) const SILENT: TimerKey = TimerKey::Presence(PresenceTimer::Silence);
 
 impl Presence {
     /// Nothing is known of anybody: every watched worker begins as lost, so that the grace time runs from the start.
     pub(crate) fn start(cx: &mut Cx<'_>) -> Self {
         let mut it = Self::default();
         it.grow(cx);
+        it.assign_roles(cx);
         let users: Vec<UserId> = cx.directory.users().collect();
         it.on_lost(cx, &users);
         it.arm_edge(cx);
@@ -78,30 +89,55 @@ impl Presence {
         self.work.resize_with(cx.config.cti.switches.len(), VecDeque::new);
     }
 
+    /// What may be done for each worker.
+    pub(super) fn assign_roles(&mut self, cx: &mut Cx<'_>) {
+        for user in cx.directory.users() {
+            let role = Role::of(cx.config, cx.directory.person(user));
+            let before = core::mem::replace(&mut self.users[user.index()].role, role);
+            if before.asks() != role.asks() {
+                self.touch(cx, user, false);
+            }
+        }
+    }
+
     pub(crate) fn on_fact(&mut self, cx: &mut Cx<'_>, fact: Fact) {
         match fact {
             Fact::Presence { user, update } => self.on_presence(cx, user, update),
             Fact::CoverageLost { users } => self.on_lost(cx, &users),
             Fact::CoverageRegained { users } => users.iter().for_each(|user| self.on_regained(cx, *user)),
-            Fact::SwitchUp { switch } | Fact::SwitchDown { switch } => self.on_switch(cx, switch),
+            Fact::SwitchUp { switch } => {
+                self.on_silence(cx, switch, false);
+                self.on_switch(cx, switch);
+            }
+            Fact::SwitchDown { switch } => {
+                self.on_silence(cx, switch, true);
+                self.on_switch(cx, switch);
+            }
             Fact::Agent { dn, news } => self.on_agent(cx, dn, news),
-            Fact::Published { .. } | Fact::PublishFailed { .. } | Fact::UserAction { .. } => {}
+            Fact::Published { user, row } => self.on_published(cx, user, row),
+            Fact::PublishFailed { user } => self.open_echo_window(cx, user),
+            Fact::UserAction { user, state } => self.on_user_action(cx, user, state),
         }
     }
 
     fn on_presence(&mut self, cx: &mut Cx<'_>, user: UserId, update: PresenceUpdate) {
         self.on_regained(cx, user);
+        let Some(slot) = self.users.get(user.index()) else { return };
+        if Self::may_be_ours(slot, &update) { self.take_own_part(cx, user, update) } else { self.take(cx, user, update) }
+    }
+
+    /// Takes an update as the worker's own presence.
+    pub(super) fn take(&mut self, cx: &mut Cx<'_>, user: UserId, update: PresenceUpdate) {
         let Some(slot) = self.users.get_mut(user.index()) else { return };
+        if slot.is_outdated(&update) {
+            self.counters.stale_updates += 1;
+            return;
+        }
         let before = (slot.class, slot.availability, slot.activity, slot.note_hash);
         match update.state {
             StateChange::Unchanged => {}
             StateChange::Empty => slot.activity = super::Activity::None,
             StateChange::Value { availability, activity, publish_time } => {
-                // After a failover two servers may send: the newest publication wins, but a new subscription tells the present (`spec/ms-pres.md` 4.8).
-                if !update.first && publish_time < slot.publish_time && publish_time.0 != 0 {
-                    self.counters.stale_updates += 1;
-                    return;
-                }
                 slot.publish_time = publish_time;
                 slot.availability = availability;
                 slot.activity = activity;
@@ -210,6 +246,8 @@ impl Presence {
         match timer {
             PresenceTimer::Grace => self.on_grace(cx),
             PresenceTimer::Retry => self.on_retry(cx),
+            PresenceTimer::Override => self.on_over_timer(cx),
+            PresenceTimer::Silence => self.on_silent_timer(cx),
             PresenceTimer::Edge => self.on_edge(cx),
         }
     }
@@ -314,9 +352,7 @@ impl Presence {
 
     /// Down pass: the DNs on the work list get what they need, as far as the windows allow.
     pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, uc: &mut UcSide) {
-        while let Some((user, row)) = self.publications.pop_front() {
-            uc.publish(cx, user, row);
-        }
+        self.hand_over(cx, uc);
         for at in 0..self.work.len() {
             let switch = SwitchId(at as u16);
             while !self.work[at].is_empty() {
@@ -334,8 +370,15 @@ impl Presence {
         // An empty seat, or somebody else sits at this worker's desk.
         let Some(user) = self.user_at(cx.directory, dn).filter(|_| self.seats.stranger(dn).is_none()) else { return };
         let worker = &self.users[user.index()];
-        let chosen = self.chosen_want(cx.config, user);
-        let want = if self.logging_out { Want::LoggedOut } else { chosen.unwrap_or_else(|| worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0)) };
+        let chosen = self.chosen_want(cx.config, user).filter(|_| worker.role.takes_choices());
+        let want = match chosen {
+            _ if self.logging_out && !worker.role.asks() => Want::Nothing,
+            _ if self.logging_out => Want::LoggedOut,
+            _ if worker.over && self.is_held(user) => Want::Nothing,
+            Some(want) => want,
+            None if worker.role.asks() => worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0),
+            None => Want::Nothing,
+        };
         // A state chosen by hand has no note.
         let note = if chosen.is_some() { 0 } else { worker.note_hash };
         let slot = &mut self.dns[dn.index()];
@@ -372,6 +415,7 @@ impl Presence {
         }
         self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
         for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
+            self.forget_standing(*user);
             self.users[user.index()] = UserSlot::default();
             self.calendars.remove(user);
             self.seats.forget(*user);
@@ -408,6 +452,7 @@ impl Presence {
             self.calendars.clear();
         }
         self.arm_edge(cx);
+        self.reconsider(cx, old);
         cx.note(Note::Reconfigured {
             added: changes.added_users.len() as u32,
             removed: changes.removed_users.len() as u32,
@@ -417,9 +462,10 @@ impl Presence {
 
     /// Stops in good order: agents are logged out where the configuration says so.
     pub(crate) fn on_drain(&mut self, cx: &mut Cx<'_>) {
+        self.stopping = true;
         self.logging_out = cx.config.presence.logout_on_stop;
         if self.logging_out {
-            for user in cx.directory.users() {
+            for user in cx.directory.users().filter(|user| self.users[user.index()].role.asks()).collect::<Vec<_>>() {
                 self.touch(cx, user, true);
             }
         } else {
@@ -444,6 +490,7 @@ impl Presence {
 
     pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64, shown: ShownState) -> WorkerView<'_> {
         let slot = &self.users[user.index()];
+        let over = self.standing.get(user);
         WorkerView {
             user,
             class: slot.class,
@@ -452,9 +499,16 @@ impl Presence {
             note: slot.note.as_deref().unwrap_or(""),
             covered,
             since: slot.heard.then_some(slot.since),
-            want: self.chosen_want(directory.config(), user).unwrap_or_else(|| slot.want(self.rule(directory, user, unix_ms).0)).into(),
+            want: match self.chosen_want(directory.config(), user).filter(|_| slot.role.takes_choices()) {
+                Some(want) => want.into(),
+                None if slot.role.asks() => slot.want(self.rule(directory, user, unix_ms).0).into(),
+                None => WantView::Nothing,
+            },
             choice: self.choices.of(user),
             shown,
+            over: over.and_then(super::standing::Over::view),
+            publishing: over.and_then(|over| over.wanted),
+            published: over.and_then(|over| over.stands),
         }
     }
 
@@ -470,6 +524,9 @@ impl Presence {
         counters.stale_updates += self.counters.stale_updates;
         counters.repeats += self.counters.repeats;
         counters.foreign_changes += self.counters.foreign_changes;
+        counters.overrides += self.counters.overrides;
+        counters.echoes += self.counters.echoes;
+        counters.user_actions += self.counters.user_actions;
     }
 
     /// DNs on the work list, for the leak checker.
@@ -481,6 +538,8 @@ impl Presence {
         self.users.iter().for_each(|slot| slot.fingerprint(fp));
         self.dns.iter().for_each(|slot| slot.fingerprint(fp));
         self.choices.fingerprint(fp);
+        self.standing.fingerprint(fp);
+        self.fingerprint_silence(fp);
         for dn in self.work.iter().flatten() {
             fp.num(u64::from(dn.0));
         }

@@ -1,5 +1,6 @@
 //! The dense tables: one slot per worker, one per DN. Fixed size; a change writes a slot and puts its DNs on the work list, nothing else.
-use super::{Activity, Class, StateRequest, Why};
+use super::role::Role;
+use super::{Activity, Class, PresenceUpdate, StateChange, StateRequest, Why};
 use crate::action::CtiReq;
 use crate::config::{Config, Rule};
 use crate::fingerprint::Fp;
@@ -20,6 +21,10 @@ pub(super) struct UserSlot {
     pub(super) stale: bool,
     /// An entry of the grace queue is this worker's.
     pub(super) in_grace: bool,
+    /// Something of ours stands in place of the worker's presence, or did until just now: there is an entry in `Presence::standing`.
+    pub(super) over: bool,
+    /// What may be done for the worker.
+    pub(super) role: Role,
     pub(super) note_hash: u32,
     pub(super) publish_time: PublishTime,
     pub(super) since: Mono,
@@ -51,6 +56,12 @@ impl UserSlot {
         }
     }
 
+    /// A newer state is known. After a failover two servers may send: the newest publication wins, but a new subscription tells the present
+    /// (`spec/ms-pres.md` 4.8).
+    pub(super) fn is_outdated(&self, update: &PresenceUpdate) -> bool {
+        matches!(update.state, StateChange::Value { publish_time, .. } if !update.first && publish_time < self.publish_time && publish_time.0 != 0)
+    }
+
     /// What a rule asks for.
     pub(super) fn want(&self, rule: Rule) -> Want {
         let why = Why::Presence(if self.stale { Class::Unknown } else { self.class });
@@ -68,6 +79,8 @@ impl UserSlot {
                 | u64::from(self.heard) << 32
                 | u64::from(self.stale) << 33
                 | u64::from(self.in_grace) << 34
+                | u64::from(self.over) << 35
+                | u64::from(self.role.bits()) << 48
                 | (self.activity as u64) << 40,
         );
         fp.num(u64::from(self.note_hash));
@@ -130,6 +143,12 @@ pub(super) struct DnSlot {
 }
 
 impl DnSlot {
+    /// A request of ours for this very not-ready mode is unanswered.
+    pub(super) fn asks_for(&self, state: AgentState) -> bool {
+        let (AgentState::NotReady(mode), Some(CtiReq::State(request))) = (state, self.in_flight) else { return false };
+        !request.ready && request.work_mode == Some(mode)
+    }
+
     pub(super) fn fingerprint(&self, fp: &mut Fp) {
         fp.debug(&(
             self.have,

@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 mod choice;
+mod mirror;
+mod overrides;
 
 const A: CtiLinkId = CtiLinkId(0);
 const B: CtiLinkId = CtiLinkId(1);
