@@ -11,6 +11,7 @@ pub mod people;
 
 #[cfg(test)]
 mod cross_check;
+mod element;
 mod rng;
 mod sip;
 pub mod tserver;

@@ -52,7 +52,7 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-fn unescape(text: &str) -> Result<String, String> {
+pub(super) fn unescape(text: &str) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('&') {
@@ -96,7 +96,7 @@ fn tags(text: &str) -> Result<Vec<Tag<'_>>, String> {
     if rest.trim().is_empty() { Ok(out) } else { Err("text behind the last element".to_owned()) }
 }
 
-fn attributes(mut rest: &str) -> Result<Vec<(&str, String)>, String> {
+pub(super) fn attributes(mut rest: &str) -> Result<Vec<(&str, String)>, String> {
     let mut out: Vec<(&str, String)> = Vec::new();
     loop {
         rest = rest.trim_start();

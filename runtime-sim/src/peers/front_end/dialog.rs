@@ -1,5 +1,7 @@
 //! One subscription dialog, its clocks, and its end.
 use super::documents::Selection;
+use super::packages::Package;
+use super::roaming::Roaming;
 use super::users::Changed;
 use super::{FrontEnd, Mono};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,10 @@ pub(super) struct Dialog {
     pub(super) single: bool,
     pub(super) members: BTreeSet<usize>,
     pub(super) subscribed: Selection,
+    pub(super) package: Package,
+    /// roaming-self: what was asked for, and what of it is not yet sent.
+    pub(super) roaming: Roaming,
+    pub(super) pending_own: Option<Roaming>,
     pub(super) benotify: bool,
     pub(super) expires_at: Mono,
     pub(super) list_version: u32,
@@ -69,6 +75,9 @@ impl FrontEnd {
             for user in &dialog.members {
                 self.users.at_mut(*user).watched_by.remove(&id);
             }
+            if let Some(user) = self.users.find(&dialog.watcher_uri).filter(|_| dialog.package == Package::RoamingSelf) {
+                self.users.at_mut(user).followed_by.remove(&id);
+            }
             self.dialog_of.remove(&dialog.call_id);
         }
     }
@@ -79,6 +88,7 @@ impl FrontEnd {
             dialog.conn = None;
             dialog.flush_at = None;
             dialog.pending.extend(dialog.members.iter().map(|user| (*user, Changed::ALL)));
+            dialog.pending_own = (dialog.package == Package::RoamingSelf).then(|| dialog.roaming.clone());
         }
     }
 

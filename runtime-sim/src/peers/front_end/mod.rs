@@ -1,19 +1,34 @@
 //! A Microsoft Front End pool as a connector meets it: registration, batched category subscriptions, notifications (`spec/ms-pres.md` 1, 3, 4, 5, 12).
 //!
 //! The servers of the pool share the users and their presence; registrations, dialogs and connections belong to one server and go with it. Connections are
-//! trusted: nothing is challenged. Publishing by the connector and instant messages are absent.
+//! trusted unless said otherwise: nothing is challenged. Users' own endpoints register, read their own data and publish (6); a script plays the clients of users
+//! without one (`script.rs`). Instant messages, calls and provisioning data are absent.
+mod aggregate;
 mod dialog;
 mod documents;
 mod notify;
+mod packages;
+mod pidf;
+mod publication;
+#[cfg(test)]
+mod publication_tests;
+mod publish_body;
+mod publishing;
 mod register;
 mod reply;
+mod roaming;
+mod script;
+mod service;
 mod settings;
 mod subscribe;
 #[cfg(test)]
 mod tests;
 mod users;
 
-pub use settings::{FrontEndConfig, FrontEndFaults, SecondDialog};
+pub use publication::{ExpireType, Key, OWN_CLIENT, Publication, Ranged, StateKind, StateValue, TIMED_USER_STATE, USER_STATE, Value};
+pub use publishing::Published;
+pub use script::Source;
+pub use settings::{FrontEndConfig, FrontEndFaults, PublishWays, SecondDialog};
 pub use users::{Activity, Home, Presence};
 
 use super::sip::{SipIn, SipInbox, SipMsg, SipStart};
@@ -22,7 +37,7 @@ use dialog::Dialog;
 use register::Registration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use uc_core::time::Mono;
-use users::{Changed, Users};
+use users::Users;
 
 /// What arrived and what was sent, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +62,18 @@ pub struct FrontEndCounts {
     pub notifies_timed_out: u64,
     /// Keep-alives (CR LF between messages).
     pub keep_alives: u64,
+    /// SERVICE requests with publications.
+    pub services: u64,
+    /// Of them: applied.
+    pub services_applied: u64,
+    /// Of them: answered 409.
+    pub services_conflicting: u64,
+    /// Of them: refused with anything else.
+    pub services_refused: u64,
+    /// PUBLISH requests.
+    pub publishes: u64,
+    /// SUBSCRIBE requests to roaming-self outside a dialog.
+    pub self_subscribes: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +99,8 @@ struct Conn {
     recent: VecDeque<Mono>,
     /// Last REGISTER seen, for registration events.
     registrations: BTreeSet<String>,
+    /// A trusted application: acts for any user, and is judged. Else an ordinary client: acts for itself, and is served as it is.
+    trusted: bool,
 }
 
 /// Something planned.
@@ -111,6 +140,15 @@ pub struct FrontEnd {
     dialogs: BTreeMap<u32, Dialog>,
     dialog_of: BTreeMap<String, u32>,
     registrations: BTreeMap<String, Registration>,
+    /// Endpoints that went with their server, with something published: until when they may come back.
+    lost_endpoints: BTreeMap<String, Mono>,
+    /// Entity tags of PUBLISH.
+    etags: BTreeMap<String, pidf::Entity>,
+    /// Publications that end by themselves: when, whose.
+    expiries: BTreeSet<(Mono, usize)>,
+    /// What was published by request, oldest first.
+    published: VecDeque<Published>,
+    publication_order: u64,
     due: BTreeMap<(Mono, u64), Due>,
     serial: u64,
     out: VecDeque<PeerOut>,
@@ -131,6 +169,11 @@ impl FrontEnd {
             dialogs: BTreeMap::new(),
             dialog_of: BTreeMap::new(),
             registrations: BTreeMap::new(),
+            lost_endpoints: BTreeMap::new(),
+            etags: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            published: VecDeque::new(),
+            publication_order: 0,
             due: BTreeMap::new(),
             serial: 0,
             out: VecDeque::new(),
@@ -145,57 +188,13 @@ impl FrontEnd {
         self.users.find_or_add(uri);
     }
 
-    /// A user's presence changes: availability, activity and, when given, the note (empty clears it). All watchers are told.
-    pub fn set_presence(&mut self, now: Mono, uri: &str, availability: u32, activity: Activity, note: Option<&str>) {
-        let stamp = self.config.epoch_unix_ms + now.0;
-        let user = self.users.find_or_add(uri);
-        let entry = self.users.at_mut(user);
-        let mut new = entry.presence.clone();
-        new.availability = Some(availability);
-        new.activity = activity;
-        new.state_unix_ms = stamp.max(new.state_unix_ms + 1);
-        let changed = Changed { state: true, note: note.is_some_and(|n| n != new.note) };
-        if let Some(note) = note.filter(|_| changed.note) {
-            new.note = note.to_owned();
-            new.note_unix_ms = stamp.max(new.note_unix_ms + 1);
-        }
-        entry.before = std::mem::replace(&mut entry.presence, new);
-        self.tell_watchers(now, user, changed);
-    }
-
-    /// A user's note changes, the state does not. Empty clears it.
-    pub fn set_note(&mut self, now: Mono, uri: &str, note: &str) {
-        let stamp = self.config.epoch_unix_ms + now.0;
-        let user = self.users.find_or_add(uri);
-        let entry = self.users.at_mut(user);
-        entry.before = entry.presence.clone();
-        entry.presence.note = note.to_owned();
-        entry.presence.note_unix_ms = stamp.max(entry.presence.note_unix_ms + 1);
-        self.tell_watchers(now, user, Changed { state: false, note: true });
-    }
-
-    /// A user's note is taken away.
-    pub fn clear_note(&mut self, now: Mono, uri: &str) {
-        self.set_note(now, uri, "");
-    }
-
-    /// A user's state is withdrawn: an empty `state` category.
-    pub fn withdraw_state(&mut self, now: Mono, uri: &str) {
-        let user = self.users.find_or_add(uri);
-        let entry = self.users.at_mut(user);
-        entry.before = entry.presence.clone();
-        entry.presence.availability = None;
-        entry.presence.activity = Activity::None;
-        self.tell_watchers(now, user, Changed { state: true, note: false });
-    }
-
-    /// What a user has really published; `None`: no such user.
+    /// What colleagues of a user see; `None`: no such user.
     #[must_use]
     pub fn presence(&self, uri: &str) -> Option<&Presence> {
         self.users.find(uri).map(|u| &self.users.at(u).presence)
     }
 
-    /// All users and what they have published.
+    /// All users and what their colleagues see.
     pub fn presences(&self) -> impl Iterator<Item = (&str, &Presence)> {
         self.users.iter().map(|u| (u.uri.as_str(), &u.presence))
     }
@@ -231,6 +230,13 @@ impl FrontEnd {
         self.counts
     }
 
+    /// Whether a connection belongs to a trusted application, or to an ordinary client (`FrontEndConfig::trusted` says what it is at first).
+    pub fn set_trusted(&mut self, conn: u64, trusted: bool) {
+        if let Some(conn) = self.conns.get_mut(&conn) {
+            conn.trusted = trusted;
+        }
+    }
+
     /// What the pool is; limits may be changed while it runs.
     pub const fn config_mut(&mut self) -> &mut FrontEndConfig {
         &mut self.config
@@ -239,7 +245,8 @@ impl FrontEnd {
     /// Server `node` dies: connections closed, dialogs and registrations lost, no new connections.
     pub fn kill(&mut self, node: u16) {
         self.lose_dialogs(node);
-        self.registrations.retain(|_, r| r.node != node);
+        let gone: Vec<String> = self.registrations.iter().filter(|(_, r)| r.node == node).map(|(key, _)| key.clone()).collect();
+        gone.iter().for_each(|key| self.lose_endpoint(key, None));
         let conns: Vec<u64> = self.conns.iter().filter(|(_, c)| c.node == node).map(|(id, _)| *id).collect();
         for conn in conns {
             self.close(conn);
@@ -268,32 +275,6 @@ impl FrontEnd {
         let lost: Vec<u32> = self.dialogs.iter().filter(|(_, d)| d.node == node).map(|(id, _)| *id).collect();
         for id in lost {
             self.drop_dialog(id);
-        }
-    }
-
-    /// Moves users to another home. Watchers in batch dialogs are told `resubscribe` (or `terminated;rejected`, `pending`), and lose the resource there.
-    pub fn migrate(&mut self, now: Mono, uris: &[&str], home: &Home) {
-        let mut told: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for uri in uris {
-            let user = self.users.find_or_add(uri);
-            if self.users.at(user).home == *home {
-                continue;
-            }
-            self.users.at_mut(user).home = home.clone();
-            for dialog in std::mem::take(&mut self.users.at_mut(user).watched_by) {
-                told.entry(dialog).or_default().push(user);
-            }
-        }
-        for (dialog, users) in told {
-            self.send_moved(now, dialog, &users);
-        }
-    }
-
-    /// Server `node` ends all its dialogs in good order (NOTIFY `terminated`), as before maintenance.
-    pub fn drain(&mut self, now: Mono, node: u16) {
-        let all: Vec<u32> = self.dialogs.iter().filter(|(_, d)| d.node == node).map(|(id, _)| *id).collect();
-        for id in all {
-            self.send_terminated(now, id, "terminated;reason=deactivated");
         }
     }
 
@@ -377,6 +358,7 @@ impl Peer for FrontEnd {
             outstanding: 0,
             recent: VecDeque::new(),
             registrations: BTreeSet::new(),
+            trusted: self.config.trusted,
         };
         self.conns.insert(conn, fresh);
         if !self.is_listening(node) {
@@ -408,9 +390,12 @@ impl Peer for FrontEnd {
         }
     }
 
-    fn disconnected(&mut self, _now: Mono, conn: u64) {
+    fn disconnected(&mut self, now: Mono, conn: u64) {
         if self.conns.remove(&conn).is_some() {
             self.orphan_dialogs(conn);
+            if self.config.close_ends_registrations {
+                self.end_endpoints_of(now, conn);
+            }
         }
     }
 
@@ -427,7 +412,8 @@ impl Peer for FrontEnd {
             }
         }
         self.wake_dialogs(now);
-        self.registrations.retain(|_, r| r.expires_at > now);
+        self.wake_endpoints(now);
+        self.wake_publications(now);
         self.close_idle(now);
     }
 
@@ -437,7 +423,10 @@ impl Peer for FrontEnd {
         let dialogs = self.dialogs.values().filter_map(|d| d.deadline(self.config.notify_timeout_ms)).min();
         let registrations = self.registrations.values().map(|r| r.expires_at).min();
         let conns = self.conns.values().map(|c| c.heard + if c.spoken { idle } else { silent }).min();
-        [due, dialogs, registrations, conns].into_iter().flatten().min()
+        let publications = self.expiries.first().map(|(at, _)| *at);
+        let lost = self.lost_endpoints.values().min().copied();
+        let etags = self.etags.values().map(|e| e.expires_at).min();
+        [due, dialogs, registrations, conns, publications, lost, etags].into_iter().flatten().min()
     }
 
     fn poll(&mut self) -> Option<PeerOut> {

@@ -15,22 +15,31 @@ impl FrontEnd {
             let Some(dialog) = self.dialogs.get_mut(&id) else { continue };
             let entry = dialog.pending.entry(user).or_default();
             *entry = entry.merge(changed);
-            if dialog.conn.is_none() {
-                dialog.stuck_since.get_or_insert(now);
-                continue;
-            }
-            let at = dialog.last_sent + self.config.notify_min_interval_ms;
-            if at > now && dialog.local_cseq > 0 {
-                dialog.flush_at = Some(at);
-            } else {
-                self.flush(now, id);
-            }
+            self.send_soon(now, id);
+        }
+    }
+
+    /// Sends what is pending on a dialog now, or as soon as its pace and its connection allow.
+    pub(super) fn send_soon(&mut self, now: Mono, id: u32) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if dialog.conn.is_none() {
+            dialog.stuck_since.get_or_insert(now);
+            return;
+        }
+        let at = dialog.last_sent + self.config.notify_min_interval_ms;
+        if at > now && dialog.local_cseq > 0 {
+            dialog.flush_at = Some(at);
+        } else {
+            self.flush(now, id);
         }
     }
 
     /// Sends what is pending on a dialog, with whatever goes wrong.
     pub(super) fn flush(&mut self, now: Mono, id: u32) {
         let Some(dialog) = self.dialogs.get_mut(&id).filter(|d| d.conn.is_some()) else { return };
+        if dialog.package.is_own() {
+            return self.flush_own(now, id);
+        }
         let subscribed = dialog.subscribed;
         let pending: Vec<(usize, Selection)> =
             std::mem::take(&mut dialog.pending).into_iter().map(|(u, c)| (u, Selection::of(c, subscribed))).filter(|(_, s)| !s.is_empty()).collect();
@@ -61,7 +70,7 @@ impl FrontEnd {
             self.send_active(now, id, Some((DOCUMENT.to_owned(), text)));
         }
         let as_list = pending.len() > 1 || self.rng.chance(self.faults.multipart_update_pm);
-        let body = if as_list { self.update_list(id, &pending) } else { (DOCUMENT.to_owned(), self.document(first, what)) };
+        let body = if as_list { self.update_list(id, &pending) } else { (DOCUMENT.to_owned(), self.document(id, first, what)) };
         let cseq = self.send_active(now, id, Some(body.clone()));
         if self.rng.chance(self.faults.repeat_pm) {
             self.repeat_last(id, cseq);
@@ -76,16 +85,22 @@ impl FrontEnd {
         if self.rng.chance(self.faults.odd_xml_pm) { XmlStyle::odd(&mut self.rng) } else { XmlStyle::default() }
     }
 
-    fn document(&mut self, user: usize, what: Selection) -> String {
+    /// A user's document as the watcher of a dialog may see it.
+    fn document(&mut self, id: u32, user: usize, what: Selection) -> String {
         let style = self.style();
         let entry = self.users.at(user);
-        categories(&entry.uri, &entry.presence, what, style)
+        let container = self.dialogs.get(&id).map_or(200, |d| entry.container_of(&d.watcher_uri));
+        categories(&entry.uri, &entry.view(container), what, style)
     }
 
     fn update_list(&mut self, id: u32, pending: &[(usize, Selection)]) -> BodyText {
         let resources: Vec<Resource> = pending
             .iter()
-            .map(|(user, what)| Resource { uri: self.users.at(*user).uri.clone(), state: ResourceState::Active, document: Some(self.document(*user, *what)) })
+            .map(|(user, what)| Resource {
+                uri: self.users.at(*user).uri.clone(),
+                state: ResourceState::Active,
+                document: Some(self.document(id, *user, *what)),
+            })
             .collect();
         let boundary = format!("b0und{:08X}", self.rng.bits() as u32);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return BodyText::default() };
@@ -97,7 +112,8 @@ impl FrontEnd {
     /// The previous document once more: with a lower CSeq now, or with an older publishTime later.
     fn send_outdated(&mut self, now: Mono, id: u32, user: usize, what: Selection) {
         let before = self.users.at(user).before.clone();
-        if !what.state || before.availability.is_none() || before.state_unix_ms >= self.users.at(user).presence.state_unix_ms {
+        let colleague = self.dialogs.get(&id).is_some_and(|d| self.users.at(user).container_of(&d.watcher_uri) == 200);
+        if !colleague || !what.state || before.availability.is_none() || before.state_unix_ms >= self.users.at(user).presence.state_unix_ms {
             return;
         }
         if self.rng.chance(self.faults.low_cseq_pm) {
@@ -171,7 +187,7 @@ impl FrontEnd {
         self.drop_dialog(id);
     }
 
-    fn send_active(&mut self, now: Mono, id: u32, body: Option<BodyText>) -> u32 {
+    pub(super) fn send_active(&mut self, now: Mono, id: u32, body: Option<BodyText>) -> u32 {
         let Some(dialog) = self.dialogs.get(&id) else { return 0 };
         let state = active(dialog.expires_at, now);
         self.send_notify(now, id, &state, body.as_ref())
@@ -208,7 +224,7 @@ impl FrontEnd {
         self.send(conn, text.into_bytes());
     }
 
-    fn repeat_last(&mut self, id: u32, cseq: u32) {
+    pub(super) fn repeat_last(&mut self, id: u32, cseq: u32) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         if let Some(awaiting) = dialog.awaiting.get_mut(&cseq) {
             awaiting.copies += 1;
@@ -225,10 +241,10 @@ impl FrontEnd {
     /// The connector answered one of our requests.
     pub(super) fn on_response(&mut self, now: Mono, conn: u64, code: u16, msg: &SipMsg) {
         let Some((cseq, method)) = msg.cseq() else {
-            return self.violate(now, "response without a usable CSeq");
+            return self.judge(now, conn, "response without a usable CSeq");
         };
         if method == "BENOTIFY" {
-            return self.violate(now, &format!("BENOTIFY {cseq} was answered with {code}"));
+            return self.judge(now, conn, &format!("BENOTIFY {cseq} was answered with {code}"));
         }
         if code < 200 {
             return;
@@ -253,7 +269,7 @@ impl FrontEnd {
         let vias = msg.values("via");
         let via_fits = vias.len() == 2 && (branch.is_empty() || vias[0].contains(&branch));
         if !tags_fit || !via_fits {
-            self.violate(now, &format!("response to NOTIFY {cseq}: Via, From or To is not what the request said"));
+            self.judge(now, conn, &format!("response to NOTIFY {cseq}: Via, From or To is not what the request said"));
         }
         if (200..300).contains(&code) {
             self.counts.notifies_confirmed += 1;
@@ -263,7 +279,7 @@ impl FrontEnd {
         match code {
             481 => self.drop_dialog(id),
             500 if out_of_order => {}
-            _ => self.violate(now, &format!("NOTIFY {cseq} was refused with {code}, and it was legal")),
+            _ => self.judge(now, conn, &format!("NOTIFY {cseq} was refused with {code}, and it was legal")),
         }
     }
 }
@@ -281,13 +297,14 @@ fn request_text(dialog: &super::dialog::Dialog, benotify: bool, cseq: u32, branc
     let second = format!("SIP/2.0/{transport} 192.168.92.{}:56267;branch={branch}.2;branched=FALSE;ms-received-port=56267;ms-received-cid=3747900", ip + 1);
     format!(
         "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} 192.168.92.{ip}:5061;branch={branch};branched=FALSE;rport=5061,{second}\r\nMax-Forwards: 69\r\n\
-         To: {}\r\nFrom: <{}>;tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nRequire: eventlist\r\n{media}Event: presence\r\n{state_name}: {state}\r\n\
+         To: {}\r\nFrom: <{}>;tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nRequire: eventlist\r\n{media}Event: {}\r\n{state_name}: {state}\r\n\
          Supported: ms-dialog-route-set-update\r\nContent-Length: {}\r\n\r\n{text}",
         dialog.target,
         dialog.watcher,
         dialog.local_uri,
         dialog.local_tag,
         dialog.call_id,
+        dialog.package.as_str(),
         text.len()
     )
 }

@@ -12,13 +12,15 @@ pub(super) struct Registration {
     /// Address part of the Contact.
     pub(super) contact: String,
     pub(super) gruu: String,
+    pub(super) epid: String,
     pub(super) call_id: String,
     /// From of the REGISTER: To of registration events.
     pub(super) from: String,
     pub(super) expires_at: Mono,
 }
 
-const ALLOW_EVENTS: &str = "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2";
+/// Event packages a pool offers.
+pub(super) const ALLOW_EVENTS: &str = "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2";
 
 impl FrontEnd {
     pub(super) fn on_register(&mut self, now: Mono, conn: u64, request_uri: &str, msg: &SipMsg) {
@@ -51,13 +53,18 @@ impl FrontEnd {
             () => None,
         };
         if let Some((code, text, why)) = fault {
-            self.violate(now, why);
+            self.judge(now, conn, why);
             return self.reply(conn, msg, code, text, &[], None);
         }
         let key = format!("{user} {uuid}");
         if msg.header("expires") == Some("0") || param(contact, "expires") == Some("0") {
-            self.registrations.remove(&key);
-            return self.reply(conn, msg, 200, "OK", &[("Expires", "0"), ("presence-state", "register-action=\"removed\"")], None);
+            self.reply(conn, msg, 200, "OK", &[("Expires", "0"), ("presence-state", "register-action=\"removed\"")], None);
+            return self.end_endpoint(now, &key);
+        }
+        let endpoints = self.registrations.iter().filter(|(k, r)| **k != key && r.uri.eq_ignore_ascii_case(&user)).count();
+        if endpoints >= self.config.endpoints_max {
+            self.judge(now, conn, &format!("{} endpoints of {user}, the limit is {}", endpoints + 1, self.config.endpoints_max));
+            return self.reply(conn, msg, 403, "Forbidden", &[], None);
         }
         self.store_registration(now, conn, key.clone(), msg, &uuid);
         self.confirm_registration(now, conn, &key, msg, &uuid);
@@ -73,6 +80,7 @@ impl FrontEnd {
             uri: uri_of(from).to_owned(),
             contact: contact.split(';').next().unwrap_or_default().to_owned(),
             gruu: format!("{};opaque=user:epid:{};gruu", uri_of(from), gruu_id(uuid).unwrap_or_default()),
+            epid: param(from, "epid").unwrap_or_default().to_owned(),
             call_id: msg.header("call-id").unwrap_or_default().to_owned(),
             from: from.to_owned(),
             expires_at: now + u64::from(self.config.register_expires_s) * 1000,
@@ -80,6 +88,7 @@ impl FrontEnd {
         if let Some(c) = self.conns.get_mut(&conn) {
             c.registrations.insert(key.clone());
         }
+        self.lost_endpoints.remove(&key);
         self.registrations.insert(key, registration);
     }
 
@@ -138,7 +147,8 @@ impl FrontEnd {
             let (conn, watcher) = (r.conn, r.uri.clone());
             self.send(conn, text.into_bytes());
             if ends {
-                self.registrations.remove(&key);
+                // What it published goes with the next moment.
+                self.lose_endpoint(&key, Some(Mono(0)));
             }
             if kind != RegistrationEventKind::ServicesAvailable {
                 // What the endpoint watched goes with its registration, or with the presence service.

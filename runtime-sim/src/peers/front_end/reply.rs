@@ -10,9 +10,9 @@ impl FrontEnd {
     /// Looks at a request whose time has come.
     pub(super) fn answer(&mut self, now: Mono, conn: u64, msg: &SipMsg) {
         let SipStart::Request { method, uri } = &msg.start else { return };
-        let Some(node) = self.conns.get(&conn).map(|c| c.node) else { return };
-        if let Some(fault) = missing_header(method, msg) {
-            self.violate(now, &format!("{method} on connection {conn}: {fault}"));
+        let Some((node, trusted)) = self.conns.get(&conn).map(|c| (c.node, c.trusted)) else { return };
+        if let Some(fault) = missing_header(method, msg, trusted) {
+            self.judge(now, conn, &format!("{method} on connection {conn}: {fault}"));
             self.reply(conn, msg, 400, "Bad Request", &[], None);
             return;
         }
@@ -30,12 +30,14 @@ impl FrontEnd {
         match method.as_str() {
             "REGISTER" => self.on_register(now, conn, uri, msg),
             "SUBSCRIBE" => self.on_subscribe(now, conn, uri, msg),
+            "SERVICE" => self.on_service(now, conn, uri, msg),
+            "PUBLISH" => self.on_pidf_publish(now, conn, uri, msg),
             "OPTIONS" => {
                 self.counts.options += 1;
-                self.reply(conn, msg, 200, "OK", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS, SERVICE, ACK, CANCEL")], None);
+                self.reply(conn, msg, 200, "OK", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS, SERVICE, PUBLISH, ACK, CANCEL")], None);
             }
             "ACK" => {}
-            _ => self.reply(conn, msg, 405, "Method Not Allowed", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS")], None),
+            _ => self.reply(conn, msg, 405, "Method Not Allowed", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS, SERVICE, PUBLISH")], None),
         }
     }
 
@@ -90,7 +92,9 @@ pub(super) fn received_cid(conn: u64) -> String {
 }
 
 /// What RFC 3261 8.1.1 wants in every request, and RFC 6665 and MS-PRES in these.
-fn missing_header(method: &str, msg: &SipMsg) -> Option<String> {
+///
+/// A server also takes requests of RFC 2543, without a branch (RFC 3261 17.2.3): a known client sends its refreshes so. Only trusted applications must do better.
+fn missing_header(method: &str, msg: &SipMsg, trusted: bool) -> Option<String> {
     for name in ["via", "from", "to", "call-id", "cseq", "max-forwards"] {
         match msg.count(name) {
             1 => {}
@@ -100,7 +104,7 @@ fn missing_header(method: &str, msg: &SipMsg) -> Option<String> {
         }
     }
     let via = msg.values("via").first().copied().unwrap_or_default();
-    if !param(via, "branch").is_some_and(|b| b.starts_with("z9hG4bK") && b.len() > 7) {
+    if trusted && !param(via, "branch").is_some_and(|b| b.starts_with("z9hG4bK") && b.len() > 7) {
         return Some(format!("branch of Via {via:?} is not by RFC 3261"));
     }
     if msg.cseq().is_none_or(|(_, m)| m != method) {

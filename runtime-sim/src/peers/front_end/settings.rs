@@ -11,6 +11,17 @@ pub enum SecondDialog {
     Forbidden,
 }
 
+/// By which ways a trusted application may publish for a user (`spec/ms-pres.md` 6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishWays {
+    /// A: SERVICE of an endpoint registered as the user.
+    pub endpoint: bool,
+    /// B: PUBLISH with PIDF.
+    pub pidf: bool,
+    /// C: SERVICE, and SUBSCRIBE to the user's own data, without a registration.
+    pub unregistered: bool,
+}
+
 /// A pool.
 #[derive(Clone, Debug)]
 pub struct FrontEndConfig {
@@ -60,6 +71,22 @@ pub struct FrontEndConfig {
     pub grant_piggyback: bool,
     /// Least time between two notifications of one dialog, milliseconds; changes in between are merged into one. 0: each change at once.
     pub notify_min_interval_ms: u64,
+    /// New connections belong to trusted applications; else to ordinary clients, which act for themselves only and are not judged.
+    pub trusted: bool,
+    /// How trusted applications may publish; anything else is answered 403.
+    pub ways: PublishWays,
+    /// An endpoint that publishes is told of it by roaming-self too, not only by the answer.
+    pub echo_to_publisher: bool,
+    /// The answer to a publication carries the new versions.
+    pub answer_with_table: bool,
+    /// Largest body of a SERVICE, bytes; above: 413.
+    pub publication_bytes_max: usize,
+    /// Least expiry of a PUBLISH with PIDF, seconds; below: 423.
+    pub pidf_expires_min_s: u32,
+    /// Most endpoints of one user; one more is refused with 403, and a violation when a trusted application asks.
+    pub endpoints_max: usize,
+    /// The end of a connection ends the registrations made on it; else they live until they expire.
+    pub close_ends_registrations: bool,
 }
 
 impl Default for FrontEndConfig {
@@ -88,6 +115,14 @@ impl Default for FrontEndConfig {
             grant_benotify: true,
             grant_piggyback: true,
             notify_min_interval_ms: 0,
+            trusted: true,
+            ways: PublishWays { endpoint: true, pidf: true, unregistered: false },
+            echo_to_publisher: true,
+            answer_with_table: true,
+            publication_bytes_max: 25 * 1024,
+            pidf_expires_min_s: 60,
+            endpoints_max: 8,
+            close_ends_registrations: false,
         }
     }
 }
@@ -151,4 +186,14 @@ pub struct FrontEndFaults {
     pub terminate_dialog_pm: u16,
     /// Instead of an update the resource is ended with RLMI `terminated;reason=deactivated`.
     pub terminate_resource_pm: u16,
+    /// A publication is answered 503 with `Retry-After`.
+    pub service_503_pm: u16,
+    /// A publication is answered 480, 500 or 504.
+    pub service_5xx_pm: u16,
+    /// Just before a publication another endpoint of the user writes the same instances again: 409, unless none of them exists yet.
+    pub service_conflict_pm: u16,
+    /// A publication is answered 200 without the new versions.
+    pub service_without_body_pm: u16,
+    /// Watchers and own endpoints are told before the publication is answered.
+    pub news_before_answer_pm: u16,
 }

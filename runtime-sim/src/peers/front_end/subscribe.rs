@@ -1,15 +1,27 @@
 //! SUBSCRIBE: batches and single ones, in and out of dialogs, and their answers (`spec/ms-pres.md` 4.1-4.3, 4.7).
 use super::dialog::Dialog;
 use super::documents::{Resource, ResourceState, Selection, XmlStyle, categories, multipart, rlmi};
+use super::packages::Package;
+use super::register::ALLOW_EVENTS;
 use super::reply::{BodyText, received_cid};
+use super::roaming::Roaming;
+use super::service::Refusal;
 use super::users::Home;
 use super::{FrontEnd, Mono, SecondDialog};
 use crate::peers::sip::{SipMsg, param, uri_of};
 use crate::peers::xml::{Batch, parse_batch};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An answer that is not 200.
-type Refusal = (u16, &'static str);
+/// A first notification.
+pub(super) enum First {
+    /// These resources, all of the dialog's or not.
+    List(Vec<Resource>, bool),
+    /// Something else, or nothing.
+    Body(Option<BodyText>),
+}
+
+/// No such dialog.
+const GONE: Refusal = (481, "Call Leg/Transaction Does Not Exist");
 
 impl FrontEnd {
     pub(super) fn on_subscribe(&mut self, now: Mono, conn: u64, request_uri: &str, msg: &SipMsg) {
@@ -28,9 +40,9 @@ impl FrontEnd {
                 self.rng.pick(&[(408, "Request Timeout"), (480, "Temporarily Unavailable"), (500, "Server Internal Error"), (504, "Server Time-out")]);
             return self.reply(conn, msg, code, text, &[], None);
         }
-        if !msg.header("event").unwrap_or_default().starts_with("presence") {
-            return self.reply(conn, msg, 489, "Bad Event", &[("Allow-Events", "presence")], None);
-        }
+        let Some(package) = Package::of(msg.header("event").unwrap_or_default()) else {
+            return self.reply(conn, msg, 489, "Bad Event", &[("Allow-Events", ALLOW_EVENTS)], None);
+        };
         let expires = match msg.header("expires").map(str::parse::<u32>) {
             None => None,
             Some(Ok(n)) => Some(n),
@@ -42,6 +54,12 @@ impl FrontEnd {
         let min = self.config.expires_min_s;
         if expires.is_some_and(|e| e > 0 && e < min) {
             return self.reply(conn, msg, 423, "Interval Too Brief", &[("Min-Expires", &min.to_string())], None);
+        }
+        if package.is_own() {
+            if let Err((code, text)) = self.on_own_subscribe(now, conn, request_uri, msg, expires, package) {
+                self.reply(conn, msg, code, text, &[], None);
+            }
+            return;
         }
         let body = if msg.body.is_empty() { Ok(None) } else { parse_batch(&msg.body).map(Some) };
         let outcome = match body {
@@ -74,8 +92,8 @@ impl FrontEnd {
             self.violate(now, "batch without Require: categoryList");
             return Err((400, "Bad Request"));
         }
-        let call_id = msg.header("call-id").unwrap_or_default().to_owned();
-        if self.dialog_of.contains_key(&call_id) {
+        let call_id = msg.header("call-id").unwrap_or_default();
+        if self.dialog_of.contains_key(call_id) {
             self.violate(now, &format!("Call-ID {call_id} of a second dialog"));
             return Err((400, "Bad Request"));
         }
@@ -86,15 +104,25 @@ impl FrontEnd {
             let node = self.conns.get(&conn).map_or(0, |c| c.node);
             self.replace_dialogs(now, node, watcher_uri, epid, request_uri);
         }
+        let id = self.open_dialog(now, conn, msg, Package::Presence, single);
+        let resources = self.apply(id, batch);
+        self.finish_subscribe(now, conn, id, msg, expires, First::List(resources, true));
+        Ok(())
+    }
+
+    /// Makes the dialog a SUBSCRIBE asks for.
+    pub(super) fn open_dialog(&mut self, now: Mono, conn: u64, msg: &SipMsg, package: Package, single: bool) -> u32 {
+        let from = msg.header("from").unwrap_or_default();
+        let call_id = msg.header("call-id").unwrap_or_default().to_owned();
         let id = self.next_serial() as u32;
         let dialog = Dialog {
             node: self.conns.get(&conn).map_or(0, |c| c.node),
             conn: Some(conn),
             call_id: call_id.clone(),
             watcher: from.to_owned(),
-            watcher_uri: watcher_uri.to_owned(),
-            epid: epid.to_owned(),
-            local_uri: to_uri.to_owned(),
+            watcher_uri: uri_of(from).to_owned(),
+            epid: param(from, "epid").unwrap_or_default().to_owned(),
+            local_uri: uri_of(msg.header("to").unwrap_or_default()).to_owned(),
             local_tag: format!("{:08X}", self.rng.bits() as u32),
             remote_tag: param(from, "tag").unwrap_or_default().to_owned(),
             remote_cseq: msg.cseq().map_or(0, |(n, _)| n),
@@ -103,6 +131,9 @@ impl FrontEnd {
             single,
             members: BTreeSet::new(),
             subscribed: Selection { state: false, note: false, others: false },
+            package,
+            roaming: Roaming::ALL,
+            pending_own: None,
             benotify: self.config.grant_benotify && msg.has_token("supported", "ms-benotify"),
             expires_at: now,
             list_version: 0,
@@ -115,13 +146,41 @@ impl FrontEnd {
         };
         self.dialogs.insert(id, dialog);
         self.dialog_of.insert(call_id, id);
-        let resources = self.apply(id, batch);
-        self.finish_subscribe(now, conn, id, msg, expires, Some(resources), true);
-        Ok(())
+        id
     }
 
     fn on_refresh(&mut self, now: Mono, conn: u64, msg: &SipMsg, expires: Option<u32>, batch: Option<&Batch>) -> Result<(), Refusal> {
-        const GONE: Refusal = (481, "Call Leg/Transaction Does Not Exist");
+        let id = self.dialog_of_request(now, conn, msg)?;
+        if self.loses_refresh(conn, id, msg)? {
+            return Ok(());
+        }
+        let dialog = &self.dialogs[&id];
+        let (watcher, epid) = (dialog.watcher_uri.clone(), dialog.epid.clone());
+        let added: Vec<&str> = batch.iter().flat_map(|b| &b.actions).filter(|a| !a.unsubscribe).flat_map(|a| a.resources.iter().map(String::as_str)).collect();
+        self.check_resources(now, &watcher, &epid, &added, expires == Some(0))?;
+        self.refreshed(conn, id, msg);
+        let without_body = self.rng.chance(self.faults.refresh_without_body_pm);
+        let first = match batch {
+            Some(batch) => First::List(self.apply(id, batch), false),
+            None if without_body || expires == Some(0) => First::Body(None),
+            None => First::List(self.all_members(id), true),
+        };
+        self.finish_subscribe(now, conn, id, msg, expires, first);
+        Ok(())
+    }
+
+    /// The dialog an in-dialog SUBSCRIBE refreshes, brought up to date.
+    pub(super) fn known_dialog(&mut self, now: Mono, conn: u64, msg: &SipMsg) -> Result<u32, Refusal> {
+        let id = self.dialog_of_request(now, conn, msg)?;
+        if self.rng.chance(self.faults.refresh_481_pm) {
+            self.drop_dialog(id);
+            return Err(GONE);
+        }
+        self.refreshed(conn, id, msg);
+        Ok(id)
+    }
+
+    fn dialog_of_request(&mut self, now: Mono, conn: u64, msg: &SipMsg) -> Result<u32, Refusal> {
         let id = self.dialog_of.get(msg.header("call-id").unwrap_or_default()).copied().ok_or(GONE)?;
         let node = self.conns.get(&conn).map_or(0, |c| c.node);
         let dialog = self.dialogs.get(&id).ok_or(GONE)?;
@@ -134,24 +193,30 @@ impl FrontEnd {
             self.violate(now, &format!("CSeq {cseq} in a dialog after {last}"));
             return Err((500, "Server Internal Error"));
         }
+        Ok(id)
+    }
+
+    /// The dialog is lost, or its flow: whether the request is answered with that.
+    fn loses_refresh(&mut self, conn: u64, id: u32, msg: &SipMsg) -> Result<bool, Refusal> {
         if self.rng.chance(self.faults.refresh_481_pm) {
             self.drop_dialog(id);
             return Err(GONE);
         }
-        if self.rng.chance(self.faults.refresh_430_pm) {
-            if !msg.has_token("supported", "ms-dialog-route-set-update") {
-                self.drop_dialog(id);
-                return Err(GONE);
-            }
-            self.reply(conn, msg, 430, "Flow Failed", &[("P-Dialog-Recovery-Action", "Dialog-Route-Set-Update")], None);
-            return Ok(());
+        if !self.rng.chance(self.faults.refresh_430_pm) {
+            return Ok(false);
         }
-        let (watcher, epid) = (dialog.watcher_uri.clone(), dialog.epid.clone());
-        let added: Vec<&str> = batch.iter().flat_map(|b| &b.actions).filter(|a| !a.unsubscribe).flat_map(|a| a.resources.iter().map(String::as_str)).collect();
-        self.check_resources(now, &watcher, &epid, &added, expires == Some(0))?;
+        if !msg.has_token("supported", "ms-dialog-route-set-update") {
+            self.drop_dialog(id);
+            return Err(GONE);
+        }
+        self.reply(conn, msg, 430, "Flow Failed", &[("P-Dialog-Recovery-Action", "Dialog-Route-Set-Update")], None);
+        Ok(true)
+    }
+
+    fn refreshed(&mut self, conn: u64, id: u32, msg: &SipMsg) {
         let target = self.target(conn, uri_of(msg.header("contact").unwrap_or_default()));
         if let Some(dialog) = self.dialogs.get_mut(&id) {
-            dialog.remote_cseq = cseq;
+            dialog.remote_cseq = msg.cseq().map_or(0, |(n, _)| n);
             dialog.target = target;
             if dialog.conn != Some(conn) {
                 dialog.conn = Some(conn);
@@ -159,14 +224,6 @@ impl FrontEnd {
                 dialog.stuck_since = None;
             }
         }
-        let without_body = self.rng.chance(self.faults.refresh_without_body_pm);
-        let resources = match batch {
-            Some(batch) => Some(self.apply(id, batch)),
-            None if without_body || expires == Some(0) => None,
-            None => Some(self.all_members(id)),
-        };
-        self.finish_subscribe(now, conn, id, msg, expires, resources, batch.is_none());
-        Ok(())
     }
 
     /// Refuses a batch that is too large, or has a URI nobody can serve.
@@ -259,7 +316,8 @@ impl FrontEnd {
         let subscribed = dialog.subscribed;
         self.users.at_mut(user).watched_by.insert(id);
         let entry = self.users.at(user);
-        let document = categories(&entry.uri, &entry.presence, subscribed, XmlStyle::default());
+        let container = entry.container_of(&dialog.watcher_uri);
+        let document = categories(&entry.uri, &entry.view(container), subscribed, XmlStyle::default());
         Resource { uri: uri.to_owned(), state: ResourceState::Active, document: Some(document) }
     }
 
@@ -276,16 +334,18 @@ impl FrontEnd {
     }
 
     /// Answers 200, with the first notification in it or behind it.
-    #[expect(clippy::too_many_arguments, reason = "the facts of one answer")]
-    fn finish_subscribe(&mut self, now: Mono, conn: u64, id: u32, msg: &SipMsg, expires: Option<u32>, resources: Option<Vec<Resource>>, full: bool) {
+    pub(super) fn finish_subscribe(&mut self, now: Mono, conn: u64, id: u32, msg: &SipMsg, expires: Option<u32>, first: First) {
         let ends = expires == Some(0);
         let granted = if ends { 0 } else { self.granted(expires) };
         let no_piggyback = self.rng.chance(self.faults.no_piggyback_pm);
         let piggyback = self.config.grant_piggyback && !no_piggyback && msg.has_token("supported", "ms-piggyback-first-notify");
-        let body = resources.filter(|r| !r.is_empty()).map(|r| self.list_body(id, full, &r));
+        let body = match first {
+            First::List(resources, full) => (!resources.is_empty()).then(|| self.list_body(id, full, &resources)),
+            First::Body(body) => body,
+        };
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.expires_at = now + u64::from(granted) * 1000;
-        let (tag, single, benotify) = (dialog.local_tag.clone(), dialog.single, dialog.benotify);
+        let (tag, single, benotify, package) = (dialog.local_tag.clone(), dialog.single, dialog.benotify, dialog.package);
         let inline = piggyback || ends || single && dialog.local_cseq == 0;
         let seconds = granted.to_string();
         let state = if ends { "terminated;expires=0".to_owned() } else { format!("active;expires={granted}") };
@@ -294,7 +354,7 @@ impl FrontEnd {
         let contact = format!("<sip:{host}:5061;transport={transport}>");
         let route = format!("<sip:{host}:5061;transport={transport};opaque=state:F:T:Ci.D{id}:Ti.{tag};lr;ms-route-sig=aa{tag}>");
         let mut headers =
-            vec![("Record-Route", route.as_str()), ("Contact", &contact), ("Expires", &seconds), ("Event", "presence"), ("subscription-state", &state)];
+            vec![("Record-Route", route.as_str()), ("Contact", &contact), ("Expires", &seconds), ("Event", package.as_str()), ("subscription-state", &state)];
         let cseq;
         let mut body = body;
         let inline_body = if inline { body.take() } else { None };
@@ -312,7 +372,9 @@ impl FrontEnd {
         if piggyback {
             headers.push(("Supported", "ms-piggyback-first-notify"));
         }
-        headers.push(("Require", "eventlist"));
+        if !package.is_own() {
+            headers.push(("Require", "eventlist"));
+        }
         let early = self.rng.chance(self.faults.early_notify_pm);
         if early && let Some(body) = body.take() {
             self.send_notify(now, id, &state, Some(&body));

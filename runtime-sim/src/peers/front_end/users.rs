@@ -1,5 +1,9 @@
 //! The truth: who exists, what each has published, where they are homed.
+use super::aggregate::OFFLINE;
+use super::publication::{Publications, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use uc_core::time::Mono;
 
 /// Activity of a published state (`spec/ms-pres.md` 5.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,15 +71,85 @@ impl Changed {
     }
 }
 
+/// A group of watchers that see the same (`spec/ms-pres.md` 5.6).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Container {
+    pub(super) version: u32,
+    /// Type and value of each member.
+    pub(super) members: BTreeSet<(String, String)>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct User {
     pub(super) uri: String,
     pub(super) home: Home,
+    /// What colleagues (container 200) see.
     pub(super) presence: Presence,
+    /// What the workgroup's aggregate is: container 3.
+    pub(super) workgroup: (Option<u32>, Activity),
+    /// When the next publication ends by itself.
+    pub(super) expiry: Option<Mono>,
     /// What `presence` was before the last change.
     pub(super) before: Presence,
     /// Dialogs that watch this user.
     pub(super) watched_by: BTreeSet<u32>,
+    /// What the user's endpoints, and those that act for the user, have published.
+    pub(super) published: Publications,
+    /// Containers somebody has changed; the others stand at version 0 without members.
+    pub(super) containers: BTreeMap<u32, Container>,
+    /// The contact list, kept by the server.
+    pub(super) contacts: Vec<String>,
+    /// Dialogs of the user's own endpoints: roaming-self.
+    pub(super) followed_by: BTreeSet<u32>,
+    /// Publications are answered with this status.
+    pub(super) refusal: Option<u16>,
+}
+
+impl User {
+    /// What the members of a container see (`spec/ms-pres.md` 5.5, 5.6).
+    pub(super) fn view(&self, container: u32) -> Cow<'_, Presence> {
+        let note = || match self.published.note(container) {
+            Some(row) if let Value::Note(text) = &row.value => (text.clone(), row.unix_ms),
+            _ => (String::new(), self.presence.note_unix_ms),
+        };
+        let with_note = |base: Presence| {
+            let (note, note_unix_ms) = note();
+            Cow::Owned(Presence { note, note_unix_ms, ..base })
+        };
+        match container {
+            2 | 200 => Cow::Borrowed(&self.presence),
+            300 => {
+                let (availability, activity) = self.workgroup.clone();
+                with_note(Presence { availability, activity, ..self.presence.clone() })
+            }
+            100 => with_note(Presence { activity: Activity::None, ..self.presence.clone() }),
+            400 => with_note(self.presence.clone()),
+            32_000 => Cow::Owned(Presence { availability: Some(OFFLINE), ..Presence::default() }),
+            _ => Cow::Owned(Presence::default()),
+        }
+    }
+
+    /// Which container a watcher is in: the class that fits best, in it the highest number (`spec/ms-pres.md` 5.6). Whoever is in none is a colleague when of the
+    /// same domain, else external: the members a deployment gives its containers by itself.
+    pub(super) fn container_of(&self, watcher: &str) -> u32 {
+        fn domain(uri: &str) -> &str {
+            uri.rsplit('@').next().unwrap_or_default()
+        }
+        let colleague = domain(&self.uri).eq_ignore_ascii_case(domain(watcher));
+        let usual = if colleague { 200 } else { 100 };
+        if self.containers.is_empty() {
+            return usual;
+        }
+        let name = watcher.strip_prefix("sip:").unwrap_or(watcher);
+        // The classes in their order; `None`: any value.
+        let company = if colleague { "sameEnterprise" } else { "federated" };
+        let classes = [("user", Some(name)), ("domain", Some(domain(watcher))), (company, None), ("everyone", None)];
+        let of_class = |(kind, value): (&str, Option<&str>)| {
+            let is_one = |(k, v): &(String, String)| k == kind && value.is_none_or(|value| v.strip_prefix("sip:").unwrap_or(v).eq_ignore_ascii_case(value));
+            self.containers.iter().filter(|(_, c)| c.members.iter().any(is_one)).map(|(id, _)| *id).max()
+        };
+        classes.into_iter().find_map(of_class).unwrap_or(usual)
+    }
 }
 
 /// All users, found by lower-case URI.
