@@ -2,6 +2,7 @@
 //!
 //! One table of options ([`options`]) makes the parser, the example and the reference. Nothing here connects anywhere or reads a secret.
 mod checks;
+mod conditions;
 mod doc;
 pub(crate) mod finding;
 pub(crate) mod options;
@@ -22,7 +23,7 @@ use slot::{Transport, print_bridge};
 use std::path::Path;
 use std::sync::Arc;
 use uc_core::Config;
-use uc_core::config::{CtiConfig, Redundancy, SwitchConfig, TServerConfig, Watcher};
+use uc_core::config::{CtiConfig, PresenceConfig, Redundancy, SwitchConfig, TServerConfig, Watcher};
 
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -119,21 +120,40 @@ fn read_people_file(path: &Path, lines: &Lines<'_>, people: &mut People<'_>, fin
 
 /// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
 fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
-    let File { draft, watchers, switches, .. } = file;
-    let Draft { mode, application, mut uc, uc_transport, uc_tls, cti, presence, publish, choice, limits, write_queue_bytes_max, ops, log, note_level, .. } =
-        draft;
+    let File { draft, watchers, switches, conditions, .. } = file;
+    let Draft {
+        timezone,
+        mode,
+        application,
+        mut uc,
+        uc_transport,
+        uc_tls,
+        cti,
+        presence,
+        publish,
+        choice,
+        limits,
+        write_queue_bytes_max,
+        ops,
+        log,
+        note_level,
+        ..
+    } = draft;
     uc.tls = uc_transport == Transport::Tls;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
     let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
     let switches = switches.iter().map(|switch| switch_config(switch, &application)).collect();
     let cti = CtiConfig { switches, ..cti };
+    // Unknown names were reported; UTC is never used for them.
+    let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
     let uc_tls = uc.tls.then(|| uc_tls.settings());
     let core = Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level };
-    Settings { core: Arc::new(core), uc_tls, bridges, ops, log, write_queue_bytes_max }
+    Settings { zone, core: Arc::new(core), uc_tls, bridges, ops, log, write_queue_bytes_max }
 }
 
 fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
-    let SwitchDraft { name, redundancy, session, linger_s } = &switch.draft;
+    let SwitchDraft { name, redundancy, session, linger_s, free_dns: _ } = &switch.draft;
     let server = |server: &Server| TServerConfig {
         name: server.draft.name.clone(),
         address: server.draft.address.as_ref().map(print_bridge).unwrap_or_default().into(),
@@ -144,7 +164,7 @@ fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
         redundancy: redundancy.unwrap_or(if switch.servers.len() < 2 { Redundancy::Single } else { Redundancy::Hot }),
         session: if session.is_empty() { format!("{application}-{name}").into() } else { session.clone() },
         linger_s: *linger_s,
-        free_dns: Vec::new(),
+        free_dns: switch.free_dns.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::ops::{self, Listening, OpsRequest};
 use crate::recorder::{RecordOptions, Recorder};
 use crate::settings::Settings;
 use crate::signals::{Asked, Listener};
-use crate::{config_file, entropy, log, say};
+use crate::{config_file, entropy, log, say, zone};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
 use smol::{LocalExecutor, Timer};
@@ -102,6 +102,7 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
             }
         })
         .detach();
+    executor.spawn(zone::follow(Rc::clone(hub))).detach();
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
     if let Some(interval) = Manager::watchdog_interval() {
         let manager = Rc::clone(&manager);

@@ -27,7 +27,7 @@ use uc_core::cti_event::CtiEvent;
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, UcLinkId};
 use uc_core::uc_event::{CloseCause, UcEvent};
-use uc_core::{Action, Connector, Input, Mono, Now};
+use uc_core::{Action, Config, Connector, Input, Mono, Now};
 
 /// How tasks hold the hub. Nobody keeps it borrowed across an `await`.
 pub(crate) type Shared = Rc<RefCell<Hub>>;
@@ -352,6 +352,18 @@ impl Hub {
             conn.set_queue_bytes_max(self.settings.write_queue_bytes_max);
         }
         self.turn(Input::Reconfigure(core));
+    }
+
+    /// Local time has moved against UTC.
+    pub(crate) fn set_utc_offset(&mut self, minutes: i32) {
+        if self.settings.core.presence.utc_offset_min == minutes {
+            return;
+        }
+        say::info(&format!("local time is now {minutes} minutes east of UTC"));
+        let mut core = Config::clone(&self.settings.core);
+        core.presence.utc_offset_min = minutes;
+        self.settings.core = Arc::new(core);
+        self.turn(Input::Reconfigure(Arc::clone(&self.settings.core)));
     }
 
     /// What the operations listener shows of the driver.

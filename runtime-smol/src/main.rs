@@ -29,6 +29,7 @@ mod supervise;
 mod tlib_log;
 mod tls;
 mod uc_link;
+mod zone;
 
 use cli::{Command, Exit};
 use std::path::Path;

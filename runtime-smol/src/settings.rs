@@ -9,6 +9,8 @@ use uc_core::Config;
 pub(crate) struct Settings {
     /// For the core.
     pub(crate) core: Arc<Config>,
+    /// Local time of `[[presence.condition]]`.
+    pub(crate) zone: jiff::tz::TimeZone,
     /// TLS towards the UC platform; `None`: TCP.
     pub(crate) uc_tls: Option<TlsSettings>,
     /// Bridges, in the order of `core.cti.switches[..].servers` flattened: the index is the `CtiLinkId`.

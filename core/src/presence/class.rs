@@ -106,6 +106,21 @@ pub enum Activity {
 }
 
 impl Activity {
+    /// All activities, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::None,
+        Self::OnThePhone,
+        Self::InAConference,
+        Self::InAMeeting,
+        Self::InPresentation,
+        Self::OutOfOffice,
+        Self::UrgentInterruptionsOnly,
+        Self::OffWork,
+        Self::Custom,
+        Self::Other,
+        Self::Published,
+    ];
+
     /// The activity with this token; [`Self::Other`] when unknown.
     #[must_use]
     pub fn from_token(token: &str) -> Self {

@@ -52,6 +52,18 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
             findings.warning(&at("uc.tls"), "[uc.tls] has no effect while `transport` is \"tcp\"");
         }
     }
+    if let Err(why) = jiff::tz::TimeZone::get(&draft.timezone) {
+        findings.error(
+            &at("presence.timezone"),
+            format!("there is no time zone {:?} on this machine ({why}); write a name such as \"Europe/Berlin\" or \"UTC\"", draft.timezone),
+        );
+    }
+    if file.conditions.iter().any(|row| row.calendar.is_some()) && !draft.uc.categories.iter().any(|c| **c == *"calendarData") {
+        findings.error(&at("uc.categories"), "a condition asks for the calendar; write `categories = [\"state\", \"note\", \"calendarData\"]`");
+    }
+    if !draft.presence.free_seating && file.switches.iter().any(|switch| !switch.free_dns.is_empty()) {
+        findings.warning(&at("presence"), "`free_dns` has no effect without `free_seating = true` in [presence]");
+    }
     tls(&draft.uc_tls, &at("uc.tls"), findings);
     for (least, most) in [
         ("uc.timers.backoff_min_ms", "uc.timers.backoff_max_ms"),

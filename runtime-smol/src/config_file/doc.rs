@@ -1,5 +1,5 @@
 //! The example file and the reference, made from the table of options.
-use super::options::{self, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
+use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use std::fmt::Write as _;
 
 /// A section of the file for documentation.
@@ -54,6 +54,15 @@ fn sections() -> Vec<Section> {
         section("cti.timers", "Timers of the contact-centre side, milliseconds.", rows::<Draft>(options::CTI_TIMERS)),
         section("cti.pace", "Own traffic limits towards the contact centre. The defaults shown are those of profile `lync`.", rows::<Draft>(options::CTI_PACE)),
         section("presence", "What presence means.", rows::<Draft>(options::PRESENCE)),
+        Section {
+            many: true,
+            optional: true,
+            ..section(
+                "presence.condition",
+                "Rules looked at before the map, in order; the first that fits decides.",
+                rows::<ConditionDraft>(options::CONDITION),
+            )
+        },
         section("presence.map", "What each class of presence does to the agent, by availability number.", rows::<Draft>(options::MAP)),
         section("limits", "Limits against peers and against ourselves; bytes unless the name says otherwise.", rows::<Draft>(options::LIMITS)),
         section("ops", "The operations listener.", rows::<Draft>(options::OPS)),

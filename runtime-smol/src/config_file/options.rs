@@ -2,7 +2,9 @@
 use super::slot::{Profile, Slot, Transport};
 use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, TlsProfile, TlsSettings};
 use std::path::PathBuf;
-use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, UcConfig};
+use uc_core::config::{
+    CalendarState, ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, Rule, UcConfig,
+};
 use uc_core::presence::Class;
 
 /// An option of a section whose values live in `T`.
@@ -41,6 +43,7 @@ const fn maybe<T>(key: &'static str, sample: &'static str, slot: fn(&mut T) -> S
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) mode: Mode,
+    pub(crate) timezone: Box<str>,
     pub(crate) application: Box<str>,
     pub(crate) profile: Profile,
     pub(crate) people: Option<PathBuf>,
@@ -62,6 +65,7 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             mode: Mode::Normal,
+            timezone: "UTC".into(),
             publish: PublishConfig::default(),
             choice: ChoiceConfig::default(),
             application: "UC_Connector".into(),
@@ -116,9 +120,42 @@ pub(crate) struct WatcherDraft {
     pub(crate) epid: Box<str>,
 }
 
+/// `[[presence.condition]]`
+#[derive(Clone, Debug)]
+pub(crate) struct ConditionDraft {
+    pub(crate) name: Box<str>,
+    pub(crate) classes: Vec<Box<str>>,
+    pub(crate) activities: Vec<Box<str>>,
+    pub(crate) note_contains: Box<str>,
+    pub(crate) calendar: Option<CalendarState>,
+    pub(crate) days: Vec<Box<str>>,
+    pub(crate) from: Box<str>,
+    pub(crate) to: Box<str>,
+    pub(crate) groups: Vec<Box<str>>,
+    pub(crate) then: Rule,
+}
+
+impl Default for ConditionDraft {
+    fn default() -> Self {
+        Self {
+            name: Box::default(),
+            classes: Vec::new(),
+            activities: Vec::new(),
+            note_contains: Box::default(),
+            calendar: None,
+            days: Vec::new(),
+            from: Box::default(),
+            to: Box::default(),
+            groups: Vec::new(),
+            then: Rule::Ignore,
+        }
+    }
+}
+
 /// `[[switch]]`
 #[derive(Clone, Debug)]
 pub(crate) struct SwitchDraft {
+    pub(crate) free_dns: Vec<Box<str>>,
     pub(crate) name: Box<str>,
     pub(crate) redundancy: Option<Redundancy>,
     pub(crate) session: Box<str>,
@@ -128,7 +165,7 @@ pub(crate) struct SwitchDraft {
 impl Default for SwitchDraft {
     /// `spec/bridge.md` 5.
     fn default() -> Self {
-        Self { name: "".into(), redundancy: None, session: "".into(), linger_s: 30 }
+        Self { free_dns: Vec::new(), name: "".into(), redundancy: None, session: "".into(), linger_s: 30 }
     }
 }
 
@@ -289,6 +326,12 @@ pub(crate) const SWITCH: &[Opt<SwitchDraft>] = &[
         "`single`, `warm` (one connection at a time) or `hot` (both). Default: `single` with one server, `hot` with two.",
     ),
     num("session", 0, 64, |s| Slot::Text(&mut s.session), "Session name shared by both servers; empty: `application` and the switch's name."),
+    maybe(
+        "free_dns",
+        "[\"7000-7099\"]",
+        |s| Slot::Texts(&mut s.free_dns),
+        "DNs nobody owns, single or as ranges; with `presence.free_seating` they follow who logs in there.",
+    ),
     num("linger_s", 0, 3600, |s| Slot::U16(&mut s.linger_s), "How long the bridge keeps the session after losing us, seconds."),
 ];
 
@@ -345,6 +388,13 @@ pub(crate) const CTI_PACE: &[Opt<Draft>] = &[
 
 /// `[presence]`
 pub(crate) const PRESENCE: &[Opt<Draft>] = &[
+    num("timezone", 1, 64, |d| Slot::Text(&mut d.timezone), "Time zone of conditions by time of day, a name of the system's database such as `Europe/Berlin`."),
+    opt("free_seating", |d| Slot::Bool(&mut d.presence.free_seating), "DNs without an owner (`free_dns`) belong to whoever logs in there."),
+    opt(
+        "sync_when_logged_out",
+        |d| Slot::Bool(&mut d.presence.sync_when_logged_out),
+        "A worker whom somebody else logged out is logged in again at the next presence change; otherwise only they themselves log in again.",
+    ),
     opt("low_is_offline", |d| Slot::Bool(&mut d.presence.low_is_offline), "Availability below 3000 counts as offline instead of unknown."),
     opt("urgent_is_dnd", |d| Slot::Bool(&mut d.presence.urgent_is_dnd), "6900 with `urgent-interruptions-only` counts as do-not-disturb."),
     opt("auto_login", |d| Slot::Bool(&mut d.presence.auto_login), "Log agents in when their presence asks for a state."),
@@ -360,6 +410,20 @@ pub(crate) const PRESENCE: &[Opt<Draft>] = &[
     num("status_key", 1, 64, |d| Slot::Text(&mut d.presence.status_key), "Key of the presence among the reasons."),
     num("note_key", 1, 64, |d| Slot::Text(&mut d.presence.note_key), "Key of the worker's note among the reasons."),
     opt("send_note", |d| Slot::Bool(&mut d.presence.send_note), "Send the text of the note; otherwise it is always empty."),
+];
+
+/// `[[presence.condition]]`; what is not given fits everybody.
+pub(crate) const CONDITION: &[Opt<ConditionDraft>] = &[
+    must("name", "\"meetings\"", |c| Slot::Text(&mut c.name), "Name, for `explain`."),
+    maybe("classes", "[\"online\", \"busy\"]", |c| Slot::Texts(&mut c.classes), "Classes of presence, as in [presence.map]."),
+    maybe("activities", "[\"in-a-meeting\"]", |c| Slot::Texts(&mut c.activities), "Activities; `none`, `custom` and `other` are words of ours."),
+    num("note_contains", 0, 255, |c| Slot::Text(&mut c.note_contains), "The worker's note contains this, in any case of ASCII letters."),
+    maybe("calendar", "\"busy\"", |c| Slot::Word(&mut c.calendar), "The worker's calendar says so now; needs `calendarData` in `uc.categories`."),
+    maybe("days", "[\"mon\", \"tue\"]", |c| Slot::Texts(&mut c.days), "Days of the week on which the window begins."),
+    num("from", 0, 5, |c| Slot::Text(&mut c.from), "Begin of the window in local time (`presence.timezone`), `09:00`."),
+    num("to", 0, 5, |c| Slot::Text(&mut c.to), "Its end; before `from` it is on the next day."),
+    maybe("groups", "[\"sales\"]", |c| Slot::Texts(&mut c.groups), "The worker is in one of these groups."),
+    must("then", "\"notready:4\"", |c| Slot::Rule(&mut c.then), "What it does to the agent."),
 ];
 
 /// `[presence.map]`

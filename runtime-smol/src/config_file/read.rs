@@ -1,6 +1,7 @@
 //! From TOML tables to drafts: every key is looked up in the table of options, everything that is not there or does not fit is a finding.
+use super::conditions;
 use super::finding::{Findings, Lines, Place, nearest};
-use super::options::{self, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
+use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use super::slot::Profile;
 use crate::people::{Field, People, Row, list};
 use std::borrow::Cow;
@@ -8,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use uc_core::config::{CtiPace, UcPace};
+use uc_core::config::{Condition, CtiPace, UcPace};
 
 /// What the file says.
 pub(crate) struct File {
@@ -18,6 +19,8 @@ pub(crate) struct File {
     pub(crate) watchers: Vec<(WatcherDraft, Place)>,
     /// `[[switch]]`
     pub(crate) switches: Vec<Switch>,
+    /// `[[presence.condition]]`
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// `[[switch]]`
@@ -28,6 +31,8 @@ pub(crate) struct Switch {
     pub(crate) place: Place,
     /// `[[switch.server]]`
     pub(crate) servers: Vec<Server>,
+    /// `free_dns`, one by one.
+    pub(crate) free_dns: Vec<Box<str>>,
 }
 
 /// `[[switch.server]]`
@@ -67,15 +72,22 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
         reader.child("cti.timers", cti, options::CTI_TIMERS, &[], &mut draft);
         reader.child("cti.pace", cti, options::CTI_PACE, &[], &mut draft);
     }
-    reader.child("presence", document, options::PRESENCE, &["map"], &mut draft);
+    reader.child("presence", document, options::PRESENCE, &["map", "condition"], &mut draft);
+    let mut rows = Vec::new();
     if let Some(presence) = reader.table("presence", document) {
+        for (table, place) in reader.tables("presence.condition", presence) {
+            let mut row = ConditionDraft::default();
+            reader.item("presence.condition", table, options::CONDITION, &[], &mut row, &place);
+            rows.push((row, place));
+        }
         reader.child("presence.map", presence, options::MAP, &[], &mut draft);
     }
     reader.child("limits", document, options::LIMITS, &[], &mut draft);
     reader.child("ops", document, options::OPS, &[], &mut draft);
     reader.child("log", document, options::LOG, &[], &mut draft);
     let switches = reader.tables("switch", document).into_iter().map(|(table, place)| reader.switch(table, place)).collect();
-    File { draft, watchers, switches }
+    let conditions = conditions::conditions(&rows, reader.findings);
+    File { draft, watchers, switches, conditions }
 }
 
 struct Reader<'a, 't> {
@@ -97,7 +109,8 @@ impl Reader<'_, '_> {
             draft.tls = tls;
             servers.push(Server { draft, place });
         }
-        Switch { draft, place, servers }
+        let free_dns = conditions::free_dns(&draft.free_dns, &place, self.findings);
+        Switch { draft, place, servers, free_dns }
     }
 
     /// The table `path` (its last word) of `parent`, if there is one.

@@ -4,7 +4,7 @@ use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
-use uc_core::config::{ForeignRule, Mode, NoteLevel, Redundancy, Rule, UcEndpoint};
+use uc_core::config::{CalendarState, ForeignRule, Mode, NoteLevel, Redundancy, Rule, UcEndpoint};
 
 /// Where a value goes.
 pub(crate) enum Slot<'a> {
@@ -97,6 +97,7 @@ word!(Option<Transport>: "tls" => Some(Transport::Tls), "tcp" => Some(Transport:
 word!(Mode: "normal" => Self::Normal);
 word!(NoteLevel: "debug" => Self::Debug, "info" => Self::Info, "warn" => Self::Warn, "alarm" => Self::Alarm);
 word!(Option<Redundancy>: "single" => Some(Redundancy::Single), "warm" => Some(Redundancy::Warm), "hot" => Some(Redundancy::Hot));
+word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" => Some(CalendarState::Tentative), "busy" => Some(CalendarState::Busy), "out-of-office" => Some(CalendarState::OutOfOffice));
 word!(TlsProfile: "rustls" => Self::Rustls, "openssl" => Self::OpenSsl);
 word!(LogFormat: "human" => Self::Human, "json" => Self::Json, "genesys" => Self::Genesys);
 

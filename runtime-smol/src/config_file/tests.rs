@@ -1,6 +1,6 @@
 //! Inputs and the messages they lead to.
 use super::*;
-use uc_core::config::{CtiPace, ForeignRule, PresenceConfig, Rule, UcPace, UcTimers};
+use uc_core::config::{CtiPace, ForeignRule, Hours, PresenceConfig, Rule, UcPace, UcTimers};
 use uc_core::presence::Class;
 
 const GOOD: &str = r#"
@@ -71,6 +71,23 @@ fn values_arrive() {
 }
 
 #[test]
+fn conditions_and_seats_arrive() {
+    let text = GOOD.replace("name = \"SIP_Switch\"", "name = \"SIP_Switch\"\nfree_dns = [\"7000-7002\"]");
+    let core = good(&format!(
+        "[presence]\nfree_seating = true\ntimezone = \"Etc/GMT-2\"\n[[presence.condition]]\nname = \"lunch\"\nclasses = [\"online\", \"busy\"]\nactivities = [\"none\"]\n\
+         days = [\"mon\", \"fri\"]\nfrom = \"12:00\"\nto = \"13:30\"\ngroups = [\"sales\"]\nthen = \"notready:4\"\n{text}"
+    ))
+    .core;
+    let [row] = &*core.presence.conditions else { panic!("{:?}", core.presence.conditions) };
+    assert_eq!((row.classes, row.activities, row.groups.len()), (1 << Class::Online as u16 | 1 << Class::Busy as u16, 1, 1));
+    assert_eq!(row.hours, Some(Hours { days: 0b001_0001, from_min: 720, to_min: 810 }));
+    assert_eq!(row.then, Rule::NotReady { work_mode: Some(4) });
+    assert_eq!(core.presence.utc_offset_min, 120);
+    assert_eq!(core.cti.switches[0].free_dns.len(), 3);
+    assert!(core.presence.free_seating);
+}
+
+#[test]
 fn each_mistake_has_its_place_and_its_remedy() {
     for (from, to, expected) in [
         ("[uc]", "[uc]\nendpoint = 1", "t.toml:3:1: error: there is no option `endpoint` in [uc]; did you mean `endpoints`?"),
@@ -107,6 +124,26 @@ fn each_mistake_has_its_place_and_its_remedy() {
             "name = \"SIP_Switch\"\nredundancy = \"hot\"",
             "switch `SIP_Switch` has one server; add a second `[[switch.server]]` or write `redundancy = \"single\"`",
         ),
+        ("[uc]", "[presence]\ntimezone = \"Europe/Berln\"\n[uc]", "t.toml:3:12: error: there is no time zone \"Europe/Berln\" on this machine"),
+        ("[uc]", "[[presence.condition]]\nname = \"a\"\n[uc]", "t.toml:2:1: error: `then` is missing in [[presence.condition]]"),
+        ("[uc]", "[[presence.condition]]\nname = \"a\"\nthen = \"ready\"\n[uc]", "t.toml:2:1: warning: the condition \"a\" restricts nothing"),
+        (
+            "[uc]",
+            "[[presence.condition]]\nname = \"a\"\nclasses = [\"buzy\"]\nthen = \"ready\"\n[uc]",
+            "error: `classes` has \"buzy\", which is none; did you mean `busy`?",
+        ),
+        (
+            "[uc]",
+            "[[presence.condition]]\nname = \"a\"\nfrom = \"9 am\"\nthen = \"ready\"\n[uc]",
+            "error: `from` is \"9 am\", it must be a time of day from \"00:00\" to \"24:00\"",
+        ),
+        (
+            "[uc]",
+            "[[presence.condition]]\nname = \"a\"\ncalendar = \"busy\"\nthen = \"ready\"\n[uc]",
+            "error: a condition asks for the calendar; write `categories = ",
+        ),
+        ("name = \"SIP_Switch\"", "name = \"SIP_Switch\"\nfree_dns = [\"7000-7\"]", "error: `free_dns` has \"7000-7\", which is no range"),
+        ("name = \"SIP_Switch\"", "name = \"SIP_Switch\"\nfree_dns = [\"7000\"]", "warning: `free_dns` has no effect without `free_seating = true`"),
         ("[uc]", "[uc.tls]\ncertificate = \"Cargo.toml\"\n[uc]", "`certificate` is given without `key`; mutual TLS needs both"),
         ("[uc]", "[uc.tls]\nca = \"no-such-file\"\n[uc]", "`ca` ./no-such-file cannot be read"),
         ("[uc]", "[presence]\nnote_key = \"KW_UC_STATUS\"\n[uc]", "`note_key` and `status_key` are both \"KW_UC_STATUS\""),
@@ -224,7 +261,7 @@ fn commented_options_of_the_example_are_valid_too() {
             .filter(|l| l.starts_with('[') || l.split_once(" = ").is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
         text + option.unwrap_or(line) + "\n"
     });
-    let text = text.replace("\"hot\"", "\"single\"");
+    let text = text.replace("\"hot\"", "\"single\"").replace("\"note\"]", "\"note\", \"calendarData\"]");
     let findings = checked(&text).1;
     let wrong: Vec<&str> = findings.lines().filter(|l| l.contains(" error: ") && !l.contains("cannot be read")).collect();
     assert_eq!(wrong, Vec::<&str>::new(), "{text}");

@@ -29,6 +29,7 @@ pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors) -
         note_level: NoteLevel::Warn,
     };
     Settings {
+        zone: jiff::tz::TimeZone::UTC,
         core: Arc::new(core),
         uc_tls: None,
         bridges: doors.bridges().map(|at| BridgeSettings { address: BridgeAddress::Tcp(at.ip().to_string(), at.port()), tls: None, token_ref: None }).collect(),
