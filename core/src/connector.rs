@@ -20,7 +20,7 @@ use crate::input::{Input, WorkerCommand};
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnView, ShownState, UcLinkView, WorkerView};
+use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnView, PublisherView, ShownState, UcLinkView, WorkerView};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -230,6 +230,18 @@ impl Connector {
             let registered = self.cti.is_registered(self.directory.switch_of(dn), dn);
             self.presence.dn(dn, &self.directory, registered)
         })
+    }
+
+    /// What is published for a worker; `None` when nothing is, and nothing is under way.
+    #[must_use]
+    pub fn publisher(&self, user: UserId) -> Option<PublisherView> {
+        self.uc.publisher(user)
+    }
+
+    /// How many workers have a publisher at present.
+    #[must_use]
+    pub fn publishers(&self) -> usize {
+        self.uc.publishers()
     }
 
     /// The SIP links.

@@ -1,4 +1,10 @@
 //! What the SIP side can tell the core, and what the core can ask it to send: decoded, borrowed from the driver's read buffer, free of rsip and XML types.
+mod publication;
+
+pub use publication::{
+    FaultDoc, FaultOperation, Lifetime, NoteText, OwnCategory, OwnValue, Publication, PublicationKey, PublicationValue, RoamingSelf, UserActivity, UserState,
+};
+
 use crate::codec::sip::SipFault;
 use crate::id::{UserId, WatcherId};
 use alloc::borrow::Cow;
@@ -139,6 +145,10 @@ pub enum Body<'a> {
     Calls(Box<DialogInfo<'a>>),
     /// `text/registration-event` (`spec/ms-pres.md` 3.5).
     Registration(RegistrationEvent),
+    /// A worker's own publications (`spec/ms-pres.md` 6.5).
+    RoamingSelf(Box<RoamingSelf<'a>>),
+    /// Why a publication was refused (`spec/ms-pres.md` 6.4).
+    Refusal(Box<FaultDoc<'a>>),
     /// A media type this version does not read; the text is the type.
     Unsupported(&'a str),
     /// The body does not parse: answer 400 (NOTIFY), keep what we know.
@@ -484,4 +494,8 @@ pub enum SipBody {
         /** `adhocList` */
         uris: Box<[Box<str>]>,
     },
+    /// `application/msrtc-category-publish+xml` for the user of To (`spec/ms-pres.md` 6.1).
+    Publish(Box<[Publication]>),
+    /// `application/vnd-microsoft-roaming-self+xml`: categories and containers (`spec/ms-pres.md` 6.5).
+    RoamingList,
 }

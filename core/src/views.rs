@@ -297,10 +297,33 @@ pub struct Counters {
     pub overrides: u64,
     /// Presence that was only our own publication coming back.
     pub echoes: u64,
+    /// Publications and withdrawals the UC platform took.
+    pub publications: u64,
+    /// Publications that met a conflict (409).
+    pub publish_conflicts: u64,
+    /// Other refusals of what publishing takes.
+    pub publish_refused: u64,
     /// What workers did with their own clients while ours stood.
     pub user_actions: u64,
     /// Notes dropped because the queue was full.
     pub notes_dropped: u64,
+}
+
+/// What is published for a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublisherView {
+    /// Who.
+    pub user: UserId,
+    /// Row of `config.publish.states` that shall stand.
+    pub want: Option<crate::config::StateRow>,
+    /// Row that stands, as the server confirmed it.
+    pub stands: Option<crate::config::StateRow>,
+    /// An endpoint of ours is registered as the worker.
+    pub registered: bool,
+    /// It waits: for its turn after a lost connection, or after a refusal.
+    pub waiting: bool,
+    /// Status of the last refusal, until something is taken again.
+    pub refused: Option<u16>,
 }
 
 /// A deadline, for the deadline checker and the leak checker.

@@ -46,6 +46,8 @@ fn body(body: &Body<'_>) -> String {
         }
         Body::Calls(info) => format!(" [calls of {}: {:?}]", info.entity, info.calls),
         Body::Registration(event) => format!(" [{event:?}]"),
+        Body::RoamingSelf(own) => format!(" [own publications: {} instances, {} containers]", own.categories.len(), own.containers.len()),
+        Body::Refusal(fault) => format!(" [refusal {}: {:?}]", fault.code, fault.operations),
         Body::Unsupported(media) => format!(" [unread {media}]"),
         Body::Fault(fault) => format!(" [fault: {fault}]"),
     }

@@ -185,6 +185,8 @@ fn is_read(media_type: &str) -> bool {
         "text/xml+msrtc.pidf",
         "application/pidf+xml",
         "application/dialog-info+xml",
+        "application/vnd-microsoft-roaming-self+xml",
+        "application/msrtc-fault+xml",
     ];
     types.contains(&essence.as_str())
 }

@@ -13,16 +13,10 @@ pub(super) fn update_of(doc: &CategoryDoc<'_>, first: bool, note_max: u32, ours:
         Found::Value(value) => match value.availability {
             // Without a number there is nothing to convert: the class stays (`spec/ms-pres.md` 8, row 4).
             None => StateChange::Unchanged,
-            Some(availability) => StateChange::Value {
-                availability,
-                activity: match (&value.token, &value.custom) {
-                    (_, Some(text)) if ours.iter().any(|state| !state.text.is_empty() && *state.text == **text) => Activity::Published,
-                    (Some(token), _) if !token.is_empty() => Activity::from_token(token),
-                    (_, Some(_)) => Activity::Custom,
-                    _ => Activity::None,
-                },
-                publish_time: value.publish_time,
-            },
+            Some(availability) => {
+                let activity = activity_of(value.token.as_deref(), value.custom.as_deref(), ours);
+                StateChange::Value { availability, activity, publish_time: value.publish_time }
+            }
         },
     };
     let note = match &doc.note {
@@ -40,6 +34,16 @@ pub(super) fn calendar_of(doc: &CategoryDoc<'_>) -> Option<Option<Box<FreeBusy>>
         Found::Absent => None,
         Found::Empty => Some(None),
         Found::Value(calendar) => FreeBusy::of(calendar).map(|slots| Some(Box::new(slots))),
+    }
+}
+
+/// The activity shown by a token and a custom text; a text of ours is our own publication coming back.
+pub(super) fn activity_of(token: Option<&str>, custom: Option<&str>, ours: &[PublishedState]) -> Activity {
+    match (token, custom) {
+        (_, Some(text)) if ours.iter().any(|state| !state.text.is_empty() && *state.text == *text) => Activity::Published,
+        (Some(token), _) if !token.is_empty() => Activity::from_token(token),
+        (_, Some(_)) => Activity::Custom,
+        _ => Activity::None,
     }
 }
 

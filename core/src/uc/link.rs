@@ -9,12 +9,12 @@ use super::{UcSide, UcTimer, key};
 use crate::action::Action;
 use crate::config::{NoteLevel, UcEndpoint};
 use crate::cx::Cx;
-use crate::id::{UcLinkId, WatcherId};
+use crate::id::{UcLinkId, UserId, WatcherId};
 use crate::note::Note;
 use crate::time::Mono;
 use crate::uc_event::CloseCause;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -85,6 +85,10 @@ pub(super) struct Link {
     pub(super) turn: u16,
     pub(super) txns: BTreeMap<u32, Txn>,
     pub(super) next_txn: u32,
+    /// Publishers with something to send, in order.
+    pub(super) speakers: VecDeque<UserId>,
+    /// How many publishers use it.
+    pub(super) publishers: u32,
 }
 
 impl Link {
@@ -107,6 +111,8 @@ impl Link {
             turn: watchers.0,
             txns: BTreeMap::new(),
             next_txn: 0,
+            speakers: VecDeque::new(),
+            publishers: 0,
         }
     }
 
@@ -221,6 +227,7 @@ impl UcSide {
             let delay = cx.entropy.below(spread);
             self.hold(cx, watcher, delay);
         }
+        self.publishers_return(cx, id, spread);
         self.arm_silence(cx, id);
         self.pump(cx, id);
         // The server closes a connection that says nothing for a minute (`spec/ms-pres.md` 1.6).
@@ -305,6 +312,7 @@ impl UcSide {
             cx.clear(key(timer));
         }
         let watchers = link.watchers();
+        self.forget_publishers(cx, id);
         let mut lost = Vec::new();
         for watcher in watchers {
             self.forget_registration(cx, watcher);

@@ -36,6 +36,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use dialog::Dialog;
 use link::Link;
+use publish::{PublisherTimer, Publishing};
 use table::Table;
 use watcher::WatcherSide;
 
@@ -58,6 +59,12 @@ pub enum UcTimer {
     Refresh(DialogId),
     /// The next user whose subscription was refused is tried again.
     Retry,
+    /// A publisher.
+    Publisher(UserId, PublisherTimer),
+    /// The pace allows the next publication.
+    PublishPace,
+    /// Publishers that needed nothing have something to tell.
+    Settle,
 }
 
 /// The SIP side of the connector.
@@ -70,6 +77,7 @@ pub(crate) struct UcSide {
     /// When a denied user is tried again. Entries may be out of date: the user's slot decides.
     retries: BTreeSet<(Mono, UserId)>,
     next_dialog: u32,
+    publishing: Publishing,
     draining: bool,
     tally: Tally,
 }
@@ -133,6 +141,9 @@ impl UcSide {
             UcTimer::Hold(watcher) => self.on_hold_over(cx, watcher),
             UcTimer::Refresh(dialog) => self.on_refresh_timer(cx, dialog),
             UcTimer::Retry => self.on_retry_timer(cx),
+            UcTimer::Publisher(user, which) => self.on_publisher_timer(cx, user, which),
+            UcTimer::PublishPace => self.pump_all(cx),
+            UcTimer::Settle => self.on_settle_timer(cx),
         }
     }
 
@@ -142,6 +153,9 @@ impl UcSide {
             "ACK" => return,
             _ if request.require_unsupported.is_some() => 420,
             "OPTIONS" => 200,
+            // An endpoint that speaks for a worker takes no calls and no messages (`spec/ms-pres.md` 6.7).
+            "INVITE" | "MESSAGE" if self.links[link.index()].publishers > 0 => 480,
+            "CANCEL" => 481,
             _ => 405,
         };
         self.answer(cx, link, status);

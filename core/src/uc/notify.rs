@@ -5,6 +5,7 @@
 use super::UcSide;
 use super::convert::{calendar_of, update_of};
 use super::dialog::{Order, id_in};
+use super::publish::self_in;
 use super::table::Place;
 use crate::cx::Cx;
 use crate::fact::Fact;
@@ -23,6 +24,9 @@ impl UcSide {
         self.tally.notifies += 1;
         if n.event == "registration-notify" {
             return self.on_registration_event(cx, link, n);
+        }
+        if let Some(user) = self_in(n.call_id) {
+            return self.on_self_notify(cx, link, user, n);
         }
         let found = id_in(n.call_id).and_then(|id| Some((id, self.dialogs.get_mut(&id)?))).filter(|(_, d)| d.owns(n.call_id, n.to_tag, n.from_tag));
         let Some((id, dialog)) = found else {
@@ -79,7 +83,9 @@ impl UcSide {
         match body {
             Body::Categories(doc) => self.take_document(cx, id, doc, replace),
             Body::List(list) => self.take_list(cx, id, list, replace),
-            Body::None | Body::Calls(_) | Body::Registration(_) | Body::Unsupported(_) | Body::Fault(_) => return false,
+            Body::None | Body::Calls(_) | Body::Registration(_) | Body::RoamingSelf(_) | Body::Refusal(_) | Body::Unsupported(_) | Body::Fault(_) => {
+                return false;
+            }
         }
         true
     }

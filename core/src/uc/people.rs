@@ -76,6 +76,7 @@ impl UcSide {
         }
         self.rebuild_changed(cx, &old.uc);
         self.assign_everybody(cx);
+        self.reconfigure_publishers(cx, old);
         self.pump_all(cx);
     }
 
@@ -152,6 +153,7 @@ impl UcSide {
             }
             self.links[id] = link;
         }
+        self.rebind_publishers();
         for id in 0..self.links.len() {
             if !kept.get(id).copied().unwrap_or(false) {
                 self.resolve(cx, UcLinkId(id as u16));

@@ -26,6 +26,8 @@ enum Work {
     /// The next batch of the lane to this pool.
     Pool(WatcherId, Box<str>),
     Single(WatcherId),
+    /// What the publisher at the front of the queue has to say.
+    Speak(UserId),
 }
 
 impl UcSide {
@@ -53,14 +55,16 @@ impl UcSide {
         }
     }
 
-    fn next_work(&mut self, cx: &Cx<'_>, id: UcLinkId) -> Option<Work> {
+    fn next_work(&mut self, cx: &mut Cx<'_>, id: UcLinkId) -> Option<Work> {
         let link = &self.links[id.index()];
         if matches!(link.state, State::Draining(_)) {
-            return self.next_goodbye(id);
+            return self.next_goodbye(cx, id);
         }
         let (first, end, turn) = (link.watchers.0, link.watchers.1, link.turn);
         let work = (turn..end).chain(first..turn).find_map(|w| self.work_of(cx, WatcherId(w)).map(|work| (w, work)));
-        let (w, work) = work?;
+        let Some((w, work)) = work else {
+            return self.next_speaker(cx, id).map(Work::Speak);
+        };
         self.links[id.index()].turn = if w + 1 < end { w + 1 } else { first };
         Some(work)
     }
@@ -140,6 +144,7 @@ impl UcSide {
             Work::Home(watcher) => self.send_batch(cx, watcher, None),
             Work::Pool(watcher, pool) => self.send_batch(cx, watcher, Some(pool)),
             Work::Single(watcher) => self.send_single(cx, watcher),
+            Work::Speak(user) => self.speak(cx, user),
         }
     }
 
@@ -260,8 +265,14 @@ impl UcSide {
         }
     }
 
-    /// Work for a link that says good-bye: dialogs first, then registrations.
-    fn next_goodbye(&self, id: UcLinkId) -> Option<Work> {
+    /// Work for a link that says good-bye: publications are withdrawn first, then dialogs end, then registrations.
+    fn next_goodbye(&mut self, cx: &mut Cx<'_>, id: UcLinkId) -> Option<Work> {
+        if let Some(user) = self.next_speaker(cx, id) {
+            return Some(Work::Speak(user));
+        }
+        if self.links[id.index()].publishers > 0 {
+            return None;
+        }
         let link = &self.links[id.index()];
         let dialog = self.dialogs.iter().find(|(_, d)| link.watchers().any(|w| w == d.watcher) && d.live && !d.busy);
         if let Some((dialog, _)) = dialog {

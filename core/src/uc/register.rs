@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 /// What an answer without Expires grants (`spec/ms-pres.md` 3.3).
-const EXPIRES_DEFAULT_S: u32 = 600;
+pub(super) const EXPIRES_DEFAULT_S: u32 = 600;
 
 /// Shortest pause after a refusal, whatever the server asks for, milliseconds: a Retry-After of 0 is no invitation to a storm.
 const REFUSAL_PAUSE_MIN_MS: u64 = 1_000;
@@ -110,7 +110,10 @@ impl UcSide {
     pub(super) fn on_registration_event(&mut self, cx: &mut Cx<'_>, link: UcLinkId, n: &Notify<'_>) {
         let found = self.links[link.index()].watchers().find(|w| !n.call_id.is_empty() && *self.watchers[w.index()].reg.call_id == *n.call_id);
         let Some(watcher) = found else {
-            return self.answer_notify(cx, link, n, 481);
+            if !self.on_endpoint_event(cx, link, n) {
+                self.answer_notify(cx, link, n, 481);
+            }
+            return;
         };
         let reg = &mut self.watchers[watcher.index()].reg;
         if reg.remote_cseq.is_some_and(|last| n.cseq <= last) {
@@ -207,7 +210,7 @@ pub(super) fn refusal_delay(cx: &mut Cx<'_>, r: &Response<'_>, refusals: u8) -> 
 }
 
 /// The UUID in a `+sip.instance` value, whatever its quotes, brackets and prefix.
-fn uuid_of(instance: &str) -> &str {
+pub(super) fn uuid_of(instance: &str) -> &str {
     let bare = instance.trim_matches(['"', '<', '>']);
     bare.rsplit(':').next().unwrap_or(bare)
 }

@@ -14,12 +14,12 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-type Headers = Vec<(&'static str, Cow<'static, str>)>;
+pub(super) type Headers = Vec<(&'static str, Cow<'static, str>)>;
 
 const METHODS: &str = "INVITE, MESSAGE, INFO, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY";
 const ACCEPT: &str = "application/msrtc-event-categories+xml, application/rlmi+xml, multipart/related";
 
-fn transport(config: &UcConfig) -> &'static str {
+pub(super) fn transport(config: &UcConfig) -> &'static str {
     if config.tls { "tls" } else { "tcp" }
 }
 

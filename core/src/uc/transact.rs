@@ -3,6 +3,7 @@
 //! On TCP nothing is retransmitted: a transaction is its branch, what it was for, and when it was sent. All of a link share one timer (Timer F), because all wait
 //! equally long.
 use super::dialog::hex_before_dot;
+use super::publish::Speech;
 use super::{UcSide, UcTimer, key, request};
 use crate::action::Action;
 use crate::cx::Cx;
@@ -31,6 +32,8 @@ pub(super) enum Ask {
     Leave(DialogId),
     /// SUBSCRIBE with Expires 0.
     End(DialogId),
+    /// A request of a worker's publisher.
+    Publisher(UserId, Speech),
 }
 
 /// An unanswered request.
@@ -82,7 +85,7 @@ impl UcSide {
 
     /// The end of a transaction, answered or timed out.
     fn finish(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, r: &Response<'_>) {
-        let moved = matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_));
+        let moved = matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_) | Ask::Publisher(..));
         if moved {
             return self.redirect(cx, id, &r.contacts);
         }
@@ -95,6 +98,7 @@ impl UcSide {
             Ask::Refresh(dialog) => self.on_refresh_answer(cx, dialog, r),
             Ask::Leave(dialog) => self.on_leave_answer(cx, dialog, r),
             Ask::End(dialog) => self.remove_dialog(cx, dialog),
+            Ask::Publisher(user, speech) => self.on_publisher_answer(cx, id, user, speech, r),
         }
     }
 

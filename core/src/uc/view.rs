@@ -58,6 +58,10 @@ impl UcSide {
         counters.subscriptions += t.subscriptions;
         counters.malformed += t.malformed;
         counters.links_lost += t.links_lost;
+        let p = &self.publishing.tally;
+        counters.publications += p.done;
+        counters.publish_conflicts += p.conflicts;
+        counters.publish_refused += p.refused;
     }
 
     /// Times relative to now, no random text; deadlines are hashed by their table.
@@ -94,6 +98,7 @@ impl UcSide {
             let at = self.dialogs.keys().position(|d| *d == slot.dialog);
             fp.debug(&(at, slot.watcher, slot.place, slot.aim, slot.heard, slot.told, slot.tries));
         }
+        self.fingerprint_publishers(fp);
         for (at, user) in &self.retries {
             fp.time(*at);
             fp.num(u64::from(user.0));

@@ -49,6 +49,22 @@ pub(super) struct Registration {
     pub(super) remote_cseq: Option<u32>,
 }
 
+/// The endpoint id under which this connector speaks for workers over this watcher's link: one for all of them, because it counts per user.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Voice {
+    pub(super) epid: Box<str>,
+    /// UUID of `+sip.instance`, upper case.
+    pub(super) instance: Box<str>,
+}
+
+impl Voice {
+    /// Made from the watcher's, so that it is as stable, and not the same, should the watcher be a worker.
+    fn new(epid: &str) -> Self {
+        let epid: Box<str> = instance_of(epid).bytes().filter(|b| *b != b'-').take(10).map(char::from).collect();
+        Self { instance: instance_of(&epid).to_uppercase().into_boxed_str(), epid }
+    }
+}
+
 /// A watcher.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct WatcherSide {
@@ -59,6 +75,7 @@ pub(super) struct WatcherSide {
     pub(super) instance: Box<str>,
     /// `ms-opaque` of Contact: makes it unique behind NAT.
     pub(super) opaque: Box<str>,
+    pub(super) voice: Voice,
     pub(super) reg: Registration,
     /// Who is watched, in order of assignment.
     pub(super) members: Vec<UserId>,
@@ -87,6 +104,7 @@ impl WatcherSide {
             epid: config.epid.clone(),
             instance: instance_of(&config.epid).into_boxed_str(),
             opaque: entropy.hex(10),
+            voice: Voice::new(&config.epid),
             reg: Registration::default(),
             members: Vec::new(),
             home: Lane::default(),

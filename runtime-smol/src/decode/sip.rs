@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use uc_core::codec::sip::{Decoded, Framer, Head, Name, StartLine, Step, decode};
 use uc_core::codec::xml::decode_body;
 use uc_core::config::Limits;
-use uc_core::uc_event::{Body, CallState, CategoryDoc, DialogInfo, Found as Category, ResourceState};
+use uc_core::uc_event::{Body, CallState, CategoryDoc, DialogInfo, Found as Category, OwnCategory, ResourceState};
 
 /// All messages of a stream. What cannot be framed ends it.
 pub(super) fn stream(bytes: &[u8]) -> Vec<Found> {
@@ -93,6 +93,15 @@ fn body(body: &Body<'_>, said: &mut Vec<String>, facts: &mut Map<String, Value>,
         }
         Body::Calls(info) => calls(info, said, facts),
         Body::Registration(event) => drop(facts.insert("registration".into(), format!("{event:?}").into())),
+        Body::RoamingSelf(own) => {
+            let version = |c: &OwnCategory<'_>| Value::from(vec![Value::from(&*c.name), c.instance.into(), c.container.into(), c.version.into()]);
+            facts.insert("versions".into(), own.categories.iter().map(version).collect());
+            facts.insert("containers".into(), own.containers.iter().map(|(id, version)| (id.to_string(), Value::from(*version))).collect::<Map<_, _>>().into());
+        }
+        Body::Refusal(fault) => {
+            facts.insert("faultcode".into(), (*fault.code).into());
+            facts.insert("operations".into(), fault.operations.iter().map(|o| Value::from(vec![o.index, o.version, o.current])).collect());
+        }
         Body::Fault(fault) => faults.push(fault.to_string()),
         Body::Unsupported(kind) => drop(facts.insert("unread".into(), (*kind).into())),
         Body::None => {}

@@ -55,7 +55,7 @@ fn outcome(bytes: &[u8]) -> (&'static str, String, Vec<String>) {
 fn body(body: &Body<'_>) -> (&'static str, String, Vec<String>) {
     let said = format!("{body:.200?}");
     let usable = match body {
-        Body::None | Body::Calls(_) | Body::Registration(_) => true,
+        Body::None | Body::Calls(_) | Body::Registration(_) | Body::RoamingSelf(_) | Body::Refusal(_) => true,
         Body::Categories(doc) => !matches!(&doc.state, Found::Value(state) if state.availability.is_none()),
         Body::List(list) => list.faults.is_empty() || !list.docs.is_empty() || !list.resources.is_empty(),
         Body::Unsupported(_) | Body::Fault(_) => false,

@@ -152,7 +152,6 @@ fn check_body(row: &Row<'_>, body: &Body<'_>) {
     let file = row.file;
     assert!(!matches!(body, Body::Fault(_)), "{file}: {body:?}");
     if let Body::Unsupported(_) = body {
-        // Roaming data are not read by this version.
         assert_eq!(row.users, "-", "{file}: {body:?}");
         return;
     }

@@ -1,6 +1,6 @@
 //! Prints our requests (RFC 3261 §7, §8.1.1; `spec/ms-pres.md` 1.3, 3.1, 4.2). Strings come ready from the core; here is only the order, the line ends, and the body.
 use super::answer::Text;
-use crate::codec::xml::encode_batch;
+use crate::codec::xml::{encode_batch, encode_publish, encode_roaming_list};
 use crate::directory::Directory;
 use crate::id::WatcherId;
 use crate::uc_event::{SipBody, SipRequest};
@@ -10,6 +10,10 @@ use core::net::SocketAddr;
 
 /// Media type of a batch subscription.
 const BATCH_TYPE: &str = "application/msrtc-adrl-categorylist+xml";
+/// Media type of publications.
+const PUBLISH_TYPE: &str = "application/msrtc-category-publish+xml";
+/// Media type of a self subscription.
+const ROAMING_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
 
 /// Prints a request.
 pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>) {
@@ -39,15 +43,15 @@ pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>
     for (name, value) in &msg.headers {
         put(out, &[name, ": ", value]);
     }
-    body(&msg.body, directory, out);
+    body(&msg.body, &msg.to, directory, out);
 }
 
-fn body(body: &SipBody, directory: &Directory, out: &mut Vec<u8>) {
+fn body(body: &SipBody, to: &str, directory: &Directory, out: &mut Vec<u8>) {
     let uc = &directory.config().uc;
     // A watcher or user that a re-configuration took away since leaves nothing to print; the dialog that asked is ended by the same re-configuration.
     let name = |watcher: WatcherId| uc.watchers.get(watcher.index()).map_or("", |w| &*w.uri);
     let mut text = Vec::new();
-    match body {
+    let media_type = match body {
         SipBody::None => {
             out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
             return;
@@ -55,10 +59,22 @@ fn body(body: &SipBody, directory: &Directory, out: &mut Vec<u8>) {
         SipBody::Batch { watcher, unsubscribe, users } => {
             let uris = users.iter().filter(|user| directory.has_user(**user)).map(|user| directory.uri(*user)).filter(|uri| !uri.is_empty());
             encode_batch(name(*watcher), *unsubscribe, uris, &uc.categories, &mut text);
+            BATCH_TYPE
         }
-        SipBody::Leave { watcher, uris } => encode_batch(name(*watcher), true, uris.iter().map(|uri| &**uri), &[], &mut text),
-    }
-    let _ = write!(Text(out), "Content-Type: {BATCH_TYPE}\r\nContent-Length: {}\r\n\r\n", text.len());
+        SipBody::Leave { watcher, uris } => {
+            encode_batch(name(*watcher), true, uris.iter().map(|uri| &**uri), &[], &mut text);
+            BATCH_TYPE
+        }
+        SipBody::Publish(publications) => {
+            encode_publish(to, publications, &directory.config().publish, &mut text);
+            PUBLISH_TYPE
+        }
+        SipBody::RoamingList => {
+            encode_roaming_list(&mut text);
+            ROAMING_TYPE
+        }
+    };
+    let _ = write!(Text(out), "Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n", text.len());
     out.append(&mut text);
 }
 

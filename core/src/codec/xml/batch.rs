@@ -1,4 +1,5 @@
 //! The batch subscription body, `application/msrtc-adrl-categorylist+xml` (`spec/ms-pres.md` 4.2).
+use super::values::escape;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -33,29 +34,6 @@ pub fn encode_batch<'u>(watcher: &str, unsubscribe: bool, uris: impl Iterator<It
         put("</categoryList>");
     }
     put("</action></batchSub>");
-}
-
-/// Escapes an attribute value. Control characters, which no URI or name has, become references or, where XML has none, vanish.
-fn escape(text: &str, put: &mut impl FnMut(&str)) {
-    let mut from = 0;
-    for (at, b) in text.bytes().enumerate() {
-        let escaped = match b {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'"' => "&quot;",
-            b'\'' => "&apos;",
-            b'\t' => "&#9;",
-            b'\n' => "&#10;",
-            b'\r' => "&#13;",
-            0..b' ' => "",
-            _ => continue,
-        };
-        put(&text[from..at]);
-        put(escaped);
-        from = at + 1;
-    }
-    put(&text[from..]);
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ fn note_category<'a>(doc: &mut Doc<'a>, category: &Element<'a>, out: &mut Found<
     Ok(())
 }
 
-fn stamp<'a>(doc: &Doc<'a>, category: &Element<'a>) -> PublishTime {
+pub(super) fn stamp<'a>(doc: &Doc<'a>, category: &Element<'a>) -> PublishTime {
     doc.attribute(category, Ns::None, "publishTime").map_or(PublishTime(0), |time| publish_time(trim(&time)))
 }
 
@@ -239,7 +239,7 @@ fn filled<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, XmlFault> {
     Ok(Some(trimmed(doc.text()?)).filter(|text| !text.is_empty()))
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(super) fn boolean(text: &str) -> Option<bool> {
     match trim(text) {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
@@ -248,7 +248,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Local part of a qualified name given as a value.
-fn without_prefix(name: Cow<'_, str>) -> Cow<'_, str> {
+pub(super) fn without_prefix(name: Cow<'_, str>) -> Cow<'_, str> {
     let name = trimmed(name);
     let Some(at) = name.find(':') else { return name };
     match name {

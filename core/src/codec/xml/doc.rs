@@ -38,6 +38,8 @@ pub(super) enum Ns {
     Pidf,
     /// RFC 4235
     DialogInfo,
+    /// `roaming-self`
+    RoamingSelf,
     /// Any other.
     Other,
 }
@@ -54,6 +56,7 @@ impl Ns {
             "http://schemas.microsoft.com/2002/09/sip/presence" => Self::Legacy,
             "urn:ietf:params:xml:ns:pidf" => Self::Pidf,
             "urn:ietf:params:xml:ns:dialog-info" => Self::DialogInfo,
+            "http://schemas.microsoft.com/2006/09/sip/roaming-self" => Self::RoamingSelf,
             _ => Self::Other,
         }
     }

@@ -133,6 +133,15 @@ pub enum XmlFault {
         /** `limits.list_resources_max`, plus one for the list itself */
         limit: u32,
     },
+    /// Too many of something in one document.
+    TooMany {
+        /** offset of the first beyond the limit */
+        at: u32,
+        /** what, plural */
+        what: &'static str,
+        /** how many are allowed */
+        limit: u32,
+    },
     /// Multipart bodies nested too deeply.
     NestedTooDeep {
         /** levels allowed */
@@ -164,6 +173,7 @@ impl fmt::Display for XmlFault {
             Self::PartType { media_type } => write!(f, "a part of type \"{media_type}\" is not read"),
             Self::TooManyResources { limit } => write!(f, "the list has more than {limit} resources (limits.list_resources_max); the rest was left out"),
             Self::TooManyParts { limit } => write!(f, "the body has more than {limit} parts (limits.list_resources_max + 1); the rest was left out"),
+            Self::TooMany { at, what, limit } => write!(f, "more than {limit} {what} at byte {at}; the document was not read"),
             Self::NestedTooDeep { limit } => write!(f, "multipart bodies are nested deeper than {limit}"),
         }
     }

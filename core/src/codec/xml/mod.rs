@@ -1,10 +1,10 @@
-//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events (`spec/ms-pres.md` 3.5, 4, 5), PIDF and dialog-info of
-//! standard presence (9).
+//! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events, a worker's own publications and what is published on
+//! their behalf (`spec/ms-pres.md` 3.5, 4, 5, 6), PIDF and dialog-info of standard presence (9).
 //!
 //! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by `hot` without allocation;
 //! everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
 //!
-//! Not read here: roaming-self and publication documents; they come out as [`Body::Unsupported`].
+//! Not read here: what clients publish; it comes out as [`Body::Unsupported`].
 mod batch;
 mod categories;
 mod dialog_info;
@@ -16,8 +16,11 @@ mod media_type;
 mod multipart;
 mod owned;
 mod pidf;
+mod publish;
+mod refusal;
 mod registration;
 mod rlmi;
+mod roaming;
 mod transfer;
 mod values;
 
@@ -26,6 +29,9 @@ mod tests;
 
 pub use batch::encode_batch;
 pub use fault::{QUOTE_CHARS_MAX, XmlFault};
+pub(crate) use owned::{note_text, user_state};
+pub(crate) use publish::shown;
+pub use publish::{encode_publish, encode_roaming_list};
 
 use crate::config::Limits;
 use crate::uc_event::{Body, CategoryDoc};
@@ -54,6 +60,10 @@ pub fn decode_body<'a>(content_type: &'a str, body: &'a [u8], limits: &Limits) -
         dialog_info::decode(body, limits).map(|info| Body::Calls(Box::new(info)))
     } else if media_type.is("text/registration-event") {
         Ok(Body::Registration(registration::decode(body)))
+    } else if media_type.is("application/vnd-microsoft-roaming-self+xml") {
+        roaming::decode(body, limits).map(|own| Body::RoamingSelf(Box::new(own)))
+    } else if media_type.is("application/msrtc-fault+xml") {
+        refusal::decode(body, limits).map(|fault| Body::Refusal(Box::new(fault)))
     } else if media_type.is("text/xml+msrtc.pidf") {
         legacy::decode(body, limits.xml_depth_max).map(Body::Categories)
     } else {
@@ -87,6 +97,8 @@ pub fn fuzz(data: &[u8]) {
         "text/xml+msrtc.pidf",
         "application/pidf+xml",
         "application/dialog-info+xml",
+        "application/vnd-microsoft-roaming-self+xml",
+        "application/msrtc-fault+xml",
         "multipart/related;type=\"application/rlmi+xml\";start=resourceList;boundary=50UBfW7LSCVLtggUPe5z",
         "multipart/related;boundary=b",
     ];

@@ -1,5 +1,5 @@
 //! Detaches documents from the bytes they borrow: a part that had to be decoded first does not live in the read buffer.
-use crate::uc_event::{CategoryDoc, Found, ListDoc, NoteValue, Resource, ResourceState, StateExtra, StateValue};
+use crate::uc_event::{CategoryDoc, Found, ListDoc, NoteText, NoteValue, Resource, ResourceState, StateExtra, StateValue, UserActivity, UserState};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
@@ -71,4 +71,18 @@ fn resource(resource: Resource<'_>) -> Resource<'static> {
         ResourceState::Pending => ResourceState::Pending,
     };
     Resource { uri: cow(resource.uri), state }
+}
+
+pub(crate) fn user_state(state: &UserState<'_>) -> UserState<'static> {
+    let activity = |activity: &UserActivity<'_>| UserActivity {
+        token: text(activity.token.clone()),
+        min: activity.min,
+        max: activity.max,
+        customs: activity.customs.iter().map(|(lcid, custom)| (*lcid, cow(custom.clone()))).collect(),
+    };
+    UserState { availability: state.availability, manual: state.manual, activities: state.activities.iter().map(activity).collect() }
+}
+
+pub(crate) fn note_text(note: &NoteText<'_>) -> NoteText<'static> {
+    NoteText { text: cow(note.text.clone()), kind: cow(note.kind.clone()) }
 }

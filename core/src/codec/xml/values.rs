@@ -1,4 +1,4 @@
-//! Values inside documents: time stamps and URIs.
+//! Values inside documents: time stamps, URIs, escaping.
 use super::fault::{XmlFault, quote};
 use crate::uc_event::PublishTime;
 
@@ -96,6 +96,29 @@ pub(super) fn is_sip_uri(uri: &str) -> bool {
 
 pub(super) fn uri_fault(uri: &str, at: u32) -> XmlFault {
     XmlFault::Uri { at, uri: quote(uri) }
+}
+
+/// Escapes text or an attribute value. Control characters, which no URI or name has, become references or, where XML has none, vanish.
+pub(super) fn escape(text: &str, put: &mut impl FnMut(&str)) {
+    let mut from = 0;
+    for (at, b) in text.bytes().enumerate() {
+        let escaped = match b {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&apos;",
+            b'\t' => "&#9;",
+            b'\n' => "&#10;",
+            b'\r' => "&#13;",
+            0..b' ' => "",
+            _ => continue,
+        };
+        put(&text[from..at]);
+        put(escaped);
+        from = at + 1;
+    }
+    put(&text[from..]);
 }
 
 #[cfg(test)]

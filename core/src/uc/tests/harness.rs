@@ -68,7 +68,7 @@ pub(super) struct World {
     pub(super) directory: Directory,
     pub(super) entropy: Entropy,
     pub(super) deadlines: Deadlines,
-    facts: Facts,
+    pub(super) facts: Facts,
     out: Out,
     pub(super) now: Mono,
     /// Everything sent, oldest first, until taken.
@@ -165,6 +165,20 @@ impl World {
         let changes = self.directory.apply(Arc::new(config));
         self.side.on_reconfigure(&mut cx!(self), &old, &changes);
         self.sort();
+    }
+
+    /// A command of presence, in the down pass.
+    pub(super) fn publish(&mut self, user: UserId, row: Option<crate::config::StateRow>) {
+        let before = self.facts.len();
+        self.side.publish(&mut cx!(self), user, row);
+        assert_eq!(self.facts.len(), before, "a command emitted a fact");
+        self.sort();
+    }
+
+    pub(super) fn side_counters(&self) -> crate::views::Counters {
+        let mut counters = crate::views::Counters::default();
+        self.side.count(&mut counters);
+        counters
     }
 
     pub(super) fn drain(&mut self) {

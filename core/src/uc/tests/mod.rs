@@ -4,5 +4,6 @@ mod chaos;
 mod harness;
 mod links;
 mod notifications;
+mod publishing;
 mod registration;
 mod subscriptions;

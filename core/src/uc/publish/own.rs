@@ -1,0 +1,420 @@
+//! The table of a worker's own publications: whose each instance is, its version, and what was there before ours (`spec/ms-pres.md` 6.3-6.5, 6.7).
+//!
+//! Only the seven instances a publisher touches or watches. What stands by our doing is told from what the worker's own clients do by what we sent, by versions,
+//! and after a gap by content.
+use crate::codec::xml::{note_text, shown, user_state};
+use crate::config::{PublishConfig, PublishedState, StateRow};
+use crate::time::Mono;
+use crate::uc_event::{Lifetime, NoteText, OwnCategory, OwnValue, Publication, PublicationKey as Key, PublicationValue, RoamingSelf, UserState};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Whose an instance is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) enum By {
+    /// There is none.
+    #[default]
+    Nobody,
+    /// Published by a client of the worker's.
+    User,
+    /// This row, published by us.
+    Us(StateRow),
+    /// Ours, but not as it should be: of an earlier life, of an older configuration, or to be renewed.
+    Stale,
+    /// A conflict said that it changed; how is not known yet.
+    Unknown,
+}
+
+/// What a worker's client published, to be put back.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Kept {
+    value: KeptValue,
+    lifetime: Lifetime,
+    /// End of a time-bound one.
+    until: Option<Mono>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+enum KeptValue {
+    State(Box<UserState<'static>>),
+    Note(Box<NoteText<'static>>),
+}
+
+/// One instance.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Instance {
+    pub(super) version: u32,
+    pub(super) by: By,
+    /// Of what stands.
+    lifetime: Lifetime,
+    /// A client of the worker's changed it under our publication: ours is not put there again until the next command.
+    pub(super) hands_off: bool,
+    /// The worker's own content: what stands, or what stood before ours.
+    kept: Option<Box<Kept>>,
+}
+
+/// What a publication of a request does to its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) enum Done {
+    /// A row of ours.
+    Row(StateRow),
+    /// Deleted.
+    Deleted,
+    /// The worker's own content again.
+    Restored,
+}
+
+/// What stands for a worker.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Own([Instance; 7]);
+
+/// What is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Want<'c> {
+    pub(super) row: Option<(StateRow, &'c PublishedState)>,
+    /// The time-bound instances are to be published again though nothing changed.
+    pub(super) refresh: bool,
+    pub(super) now: Mono,
+}
+
+/// How a document is to be read.
+pub(super) struct Reading<'c> {
+    pub(super) now: Mono,
+    pub(super) config: &'c PublishConfig,
+    /// All that stands, else changes.
+    pub(super) full: bool,
+    /// The table was read before: what is new now was done by somebody.
+    pub(super) known: bool,
+    /// The request under way.
+    pub(super) flight: &'c [(Key, Done)],
+    /// A row whose publication was not answered.
+    pub(super) tried: Option<StateRow>,
+    /// When ours ends by itself.
+    pub(super) ours_until: Option<Mono>,
+}
+
+impl Own {
+    pub(super) fn at(&self, key: Key) -> &Instance {
+        &self.0[key as usize]
+    }
+
+    pub(super) fn at_mut(&mut self, key: Key) -> &mut Instance {
+        &mut self.0[key as usize]
+    }
+
+    /// Something of ours stands.
+    pub(super) fn has_ours(&self) -> bool {
+        self.0.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale))
+    }
+
+    /// A conflict is not explained yet.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.0.iter().any(|it| it.by == By::Unknown)
+    }
+
+    /// The row stands, as far as it was let.
+    pub(super) fn shows(&self, row: StateRow) -> bool {
+        self.at(Key::Timed2).by == By::Us(row)
+    }
+
+    /// Nothing to send.
+    pub(super) fn suits(&self, want: Want<'_>) -> bool {
+        Key::ALL.iter().all(|key| self.verdict(*key, want).is_none())
+    }
+
+    /// What to do about an instance.
+    fn verdict(&self, key: Key, want: Want<'_>) -> Option<Done> {
+        let it = self.at(key);
+        let row = want.row.filter(|(_, row)| timed(key) || (!key.is_state() && row.note.is_some())).map(|(row, _)| row);
+        match (row, it.by) {
+            (Some(row), By::Us(have)) if have == row && !(want.refresh && timed(key)) => None,
+            (_, By::Unknown) => None,
+            (Some(_), _) if it.hands_off => None,
+            (Some(row), _) => Some(Done::Row(row)),
+            (None, By::Us(_) | By::Stale) if it.restorable(want.now).is_some() => Some(Done::Restored),
+            (None, By::Us(_) | By::Stale) => Some(Done::Deleted),
+            (None, By::Nobody | By::User) => None,
+        }
+    }
+
+    /// The request that makes it so, and what it will have done.
+    pub(super) fn plan(&self, want: Want<'_>, expires_s: u32) -> (Vec<Publication>, Box<[(Key, Done)]>) {
+        let mut request = Vec::with_capacity(Key::ALL.len());
+        let mut flight = Vec::with_capacity(Key::ALL.len());
+        for key in Key::ALL {
+            let Some(done) = self.verdict(key, want) else { continue };
+            let it = self.at(key);
+            let (lifetime, expires_s, value) = match (done, it.restorable(want.now)) {
+                (Done::Row(row), _) if timed(key) => (Lifetime::Time, Some(expires_s), PublicationValue::Row(row)),
+                (Done::Row(row), _) => (Lifetime::Static, None, PublicationValue::Row(row)),
+                (Done::Restored, Some(kept)) => (kept.lifetime(), kept.left_s(want.now), kept.value()),
+                (Done::Deleted | Done::Restored, _) => (it.lifetime, None, PublicationValue::Delete),
+            };
+            request.push(Publication { key, version: it.version, lifetime, expires_s, value });
+            flight.push((key, done));
+        }
+        (request, flight.into_boxed_slice())
+    }
+
+    /// The server took the request: every version is one more, until the document says otherwise.
+    pub(super) fn succeed(&mut self, flight: &[(Key, Done)], doc: Option<&RoamingSelf<'_>>) {
+        for (key, done) in flight {
+            let it = self.at_mut(*key);
+            let version = it.version.saturating_add(1);
+            match done {
+                Done::Row(row) => {
+                    if !matches!(it.by, By::User | By::Us(_) | By::Stale) {
+                        it.kept = None;
+                    }
+                    it.by = By::Us(*row);
+                    it.lifetime = if timed(*key) { Lifetime::Time } else { Lifetime::Static };
+                    it.version = version;
+                }
+                Done::Restored => {
+                    it.by = By::User;
+                    it.lifetime = it.kept.as_ref().map_or(Lifetime::Static, |kept| kept.lifetime());
+                    it.version = version;
+                }
+                Done::Deleted => *it = Instance { hands_off: it.hands_off, ..Instance::default() },
+            }
+            // The answer to our own request: whatever it says of the instance is our doing.
+            let said = doc.into_iter().flat_map(|doc| &doc.categories).find(|c| key_of(c) == Some(*key));
+            if let Some(said) = said.filter(|c| c.value != OwnValue::Empty) {
+                it.version = said.version;
+            }
+        }
+    }
+
+    /// A conflict: the server's version of an instance is another one. `readable`: the table can be read, so that nothing needs to be guessed.
+    pub(super) fn conflict(&mut self, key: Key, current: u32, done: Done, readable: bool) {
+        let it = self.at_mut(key);
+        let known = it.version == current && it.by != By::Unknown;
+        if known {
+            // A notification came before the answer and said what happened.
+            return;
+        }
+        it.version = current;
+        it.by = match (current, done) {
+            (0, _) => By::Nobody,
+            _ if readable => By::Unknown,
+            // Somebody else's by now: it stays.
+            (_, Done::Deleted | Done::Restored) => By::User,
+            (_, Done::Row(_)) => it.by,
+        };
+    }
+
+    /// A new command: what a client of the worker's did stands no longer in the way. `acted`: it also may have outdone ours, which must be published anew.
+    pub(super) fn command(&mut self, acted: bool) {
+        for it in &mut self.0 {
+            it.hands_off = false;
+            if acted && matches!(it.by, By::Us(_)) {
+                it.by = By::Stale;
+            }
+        }
+    }
+
+    /// Rows changed: what stands of them is to be published anew.
+    pub(super) fn outdate(&mut self, changed: impl Fn(StateRow) -> bool) {
+        for it in &mut self.0 {
+            if matches!(it.by, By::Us(row) if changed(row)) {
+                it.by = By::Stale;
+            }
+        }
+    }
+
+    /// Time-bound publications of ours have ended by themselves.
+    pub(super) fn expire(&mut self) {
+        for key in [Key::Timed2, Key::Timed3] {
+            let it = self.at_mut(key);
+            if matches!(it.by, By::Us(_) | By::Stale) {
+                *it = Instance { hands_off: it.hands_off, ..Instance::default() };
+            }
+        }
+    }
+
+    /// What the worker's own clients show: `first` if something stands there, else the best that does.
+    pub(super) fn own_state(&self, first: Option<Key>) -> Option<&UserState<'static>> {
+        let order = first.into_iter().chain([Key::Timed2, Key::Static2, Key::Timed3, Key::Static3]);
+        order.map(|key| self.at(key)).filter(|it| it.by == By::User).find_map(|it| match &it.kept.as_deref()?.value {
+            KeptValue::State(state) => Some(&**state),
+            KeptValue::Note(_) => None,
+        })
+    }
+
+    /// Takes a document. Returns the state that a client of the worker's published, if one did something: `Some(None)` when only deletions were seen.
+    pub(super) fn absorb(&mut self, doc: &RoamingSelf<'_>, reading: &Reading<'_>) -> Option<Option<Key>> {
+        let mut acted: Option<Option<Key>> = None;
+        let mut seen = [false; 7];
+        for category in &doc.categories {
+            let Some(key) = key_of(category) else { continue };
+            seen[key as usize] = true;
+            if self.at_mut(key).take(key, category, reading) && key.is_state() {
+                let best = acted.flatten().filter(|old| rank(*old) < rank(key));
+                acted = Some(best.or((category.value != OwnValue::Empty).then_some(key)));
+            }
+        }
+        if reading.full {
+            for (it, _) in self.0.iter_mut().zip(seen).filter(|(_, seen)| !seen) {
+                // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another.
+                *it = Instance { hands_off: it.hands_off, ..Instance::default() };
+            }
+        }
+        acted
+    }
+}
+
+/// Which change of several is what the worker did: container 2 before 3, the time-bound instance before the static one.
+const fn rank(key: Key) -> u8 {
+    match key {
+        Key::Timed2 => 0,
+        Key::Static2 => 1,
+        Key::Timed3 => 2,
+        _ => 3,
+    }
+}
+
+impl Instance {
+    /// Takes news of the instance; `true` when a client of the worker's did something.
+    fn take(&mut self, key: Key, category: &OwnCategory<'_>, reading: &Reading<'_>) -> bool {
+        let flight = reading.flight.iter().find(|(k, _)| *k == key).map(|(_, done)| *done);
+        if category.value == OwnValue::Empty {
+            let ended = self.ended(reading);
+            let was = self.by;
+            *self = Self { hands_off: self.hands_off || (reading.known && was != By::Nobody && !ended), ..Self::default() };
+            return reading.known && was != By::Nobody && !ended && flight != Some(Done::Deleted);
+        }
+        if !reading.full && self.by != By::Unknown && self.by != By::Nobody && category.version <= self.version {
+            return false;
+        }
+        if !reading.full && category.version == self.version.saturating_add(1) && flight.is_some_and(|done| self.is_doing(key, category, done, reading)) {
+            // The answer will say so, too.
+            return false;
+        }
+        let ours = match self.by {
+            By::Us(row) => Some(row).filter(|_| reading.full).into_iter(),
+            _ => None.into_iter(),
+        };
+        let mut ours = ours.chain(reading.tried);
+        self.lifetime = category.lifetime;
+        if let Some(row) = ours.find(|row| is_row(key, category, *row, reading.config)) {
+            self.by = By::Us(row);
+            self.version = category.version;
+            return false;
+        }
+        self.version = category.version;
+        if is_text_of_ours(key, category, reading.config) {
+            self.by = By::Stale;
+            return false;
+        }
+        let kept = kept_of(category, reading.now);
+        let same = reading.full && self.kept.as_ref().map(|kept| &kept.value) == kept.as_ref().map(|kept| &kept.value) && self.by != By::Nobody;
+        self.by = By::User;
+        self.kept = kept;
+        self.hands_off |= reading.known && !same;
+        reading.known && !same
+    }
+
+    /// A time-bound instance that was due to end.
+    fn ended(&self, reading: &Reading<'_>) -> bool {
+        // Clocks and ways differ: a second is nothing against the lifetimes people use.
+        let over = |until: Option<Mono>| until.is_some_and(|until| until <= reading.now + 1000);
+        match self.by {
+            By::Us(_) | By::Stale => self.lifetime == Lifetime::Time && over(reading.ours_until),
+            By::User => over(self.kept.as_ref().and_then(|kept| kept.until)),
+            By::Nobody | By::Unknown => false,
+        }
+    }
+
+    fn is_doing(&self, key: Key, category: &OwnCategory<'_>, done: Done, reading: &Reading<'_>) -> bool {
+        match done {
+            Done::Row(row) => is_row(key, category, row, reading.config),
+            Done::Restored => self.kept.as_ref().map(|kept| &kept.value) == kept_of(category, reading.now).as_ref().map(|kept| &kept.value),
+            Done::Deleted => false,
+        }
+    }
+
+    /// What the worker had here before ours, if it would still stand.
+    fn restorable(&self, now: Mono) -> Option<&Kept> {
+        self.kept.as_deref().filter(|kept| kept.until.is_none_or(|until| until > now + 1000))
+    }
+}
+
+impl Kept {
+    /// Something bound to an endpoint is bound to the user when we put it back: it was not our endpoint.
+    fn lifetime(&self) -> Lifetime {
+        if self.lifetime == Lifetime::Endpoint { Lifetime::User } else { self.lifetime }
+    }
+
+    fn left_s(&self, now: Mono) -> Option<u32> {
+        self.until.map(|until| u32::try_from(until.since(now) / 1000).unwrap_or(u32::MAX).max(1))
+    }
+
+    fn value(&self) -> PublicationValue {
+        match &self.value {
+            KeptValue::State(state) => PublicationValue::State(state.clone()),
+            KeptValue::Note(note) => PublicationValue::Note(note.clone()),
+        }
+    }
+}
+
+/// The instances ours goes to.
+const fn timed(key: Key) -> bool {
+    matches!(key, Key::Timed2 | Key::Timed3)
+}
+
+fn key_of(category: &OwnCategory<'_>) -> Option<Key> {
+    Key::of(&category.name, category.instance, category.container)
+}
+
+fn kept_of(category: &OwnCategory<'_>, now: Mono) -> Option<Box<Kept>> {
+    let value = match &category.value {
+        OwnValue::UserState(state) => KeptValue::State(Box::new(user_state(state))),
+        OwnValue::Note(note) => KeptValue::Note(Box::new(note_text(note))),
+        OwnValue::Empty | OwnValue::Other => return None,
+    };
+    let until = category.expires_s.filter(|_| category.lifetime == Lifetime::Time).map(|s| now + u64::from(s) * 1000);
+    Some(Box::new(Kept { value, lifetime: category.lifetime, until }))
+}
+
+/// Whether the content is that of a row.
+fn is_row(key: Key, category: &OwnCategory<'_>, row: StateRow, config: &PublishConfig) -> bool {
+    let Some(row) = config.state(row) else { return false };
+    match &category.value {
+        OwnValue::UserState(state) if timed(key) => {
+            let (availability, token, text) = shown(row, key.is_workgroup());
+            state.availability == Some(availability) && state.activities.first().and_then(|a| a.token.as_deref()).unwrap_or("") == token && says(state, text)
+        }
+        OwnValue::Note(note) if !key.is_state() => row.note.as_deref() == Some(&*note.text),
+        _ => false,
+    }
+}
+
+fn says(state: &UserState<'_>, text: &str) -> bool {
+    let mut customs = state.activities.iter().flat_map(|activity| &activity.customs);
+    if text.is_empty() { customs.next().is_none() } else { customs.any(|(_, custom)| custom == text) }
+}
+
+/// Whether the content is a text of ours, whichever row's: of an earlier life, or an answer that was lost.
+fn is_text_of_ours(key: Key, category: &OwnCategory<'_>, config: &PublishConfig) -> bool {
+    match &category.value {
+        OwnValue::UserState(state) if timed(key) => config.states.iter().any(|row| !row.text.is_empty() && says(state, &row.text)),
+        OwnValue::Note(note) if !key.is_state() => {
+            config.states.iter().any(|row| row.note.as_deref().is_some_and(|text| !text.is_empty() && *text == note.text))
+        }
+        _ => false,
+    }
+}
+
+impl Own {
+    pub(super) fn fingerprint(&self, fp: &mut crate::fingerprint::Fp) {
+        for it in &self.0 {
+            fp.debug(&(it.version, it.by, it.lifetime, it.hands_off));
+            if let Some(kept) = &it.kept {
+                fp.debug(&(&kept.value, kept.lifetime));
+                if let Some(until) = kept.until {
+                    fp.time(until);
+                }
+            }
+        }
+    }
+}

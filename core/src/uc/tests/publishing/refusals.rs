@@ -1,0 +1,154 @@
+//! Servers that say no (`spec/ms-pres.md` 3.6, 6.10), and what is not for us.
+use super::*;
+use crate::uc_event::{OtherRequest, UcEvent};
+
+#[test]
+fn a_connection_that_is_not_trusted_is_one_alarm() {
+    let mut s = Server::new(publishing(3, LEAVE));
+    for user in 0..3 {
+        s.w.publish(UserId(user), Some(0));
+    }
+    for _ in 0..3 {
+        let msg = s.take();
+        s.w.answer(&msg, 403, |_| {});
+    }
+    assert_eq!(s.said(), ["failed 0", "failed 1", "failed 2"]);
+    assert_eq!(s.w.alarms(), 1);
+    s.w.run(60_000);
+    assert!(s.w.sent.iter().all(|(_, m)| m.method != Method::Register));
+    // By the next command, or by itself after a long while.
+    s.command(Some(0));
+    assert_eq!(s.serve(), ["published 0 Some(0)"]);
+    assert_eq!(s.w.side_counters().publish_refused, 3);
+    assert_eq!(s.w.side.publisher(UserId(1)).unwrap().refused, Some(403));
+}
+
+#[test]
+fn presence_services_are_down_for_a_while() {
+    let mut s = Server::new(publishing(1, KEEP));
+    s.command(Some(0));
+    s.serve_one();
+    s.serve_one();
+    let msg = s.take();
+    s.w.answer(&msg, 503, |r| r.retry_after_s = Some(30));
+    // Only the newest counts.
+    s.command(Some(1));
+    s.command(Some(2));
+    s.w.run(29_000);
+    assert!(s.w.sent.is_empty() && s.said().is_empty());
+    s.w.run(1_000);
+    assert_eq!(s.serve(), ["published 0 Some(2)"]);
+}
+
+#[test]
+fn after_a_quarter_of_an_hour_presence_is_told() {
+    let mut s = Server::new(publishing(1, KEEP));
+    s.command(Some(2));
+    let mut said = Vec::new();
+    let begin = s.w.now;
+    while said.is_empty() && s.w.now.since(begin) < 3_600_000 {
+        while !s.w.sent.is_empty() {
+            let msg = s.take();
+            match msg.method {
+                Method::Service => s.w.answer(&msg, 480, |_| {}),
+                _ => s.answer(&msg),
+            }
+        }
+        s.w.run(10_000);
+        s.w.event(SIP0, UcEvent::KeepAlive);
+        said.extend(s.said());
+    }
+    assert_eq!(said, ["failed 0"]);
+    assert!((900_000..1_300_000).contains(&s.w.now.since(begin)), "{}", s.w.now.since(begin));
+    // It goes on trying.
+    assert_eq!(s.pass(400_000), ["published 0 Some(2)"]);
+}
+
+#[test]
+fn too_big_and_unknown_wait_for_a_command() {
+    for status in [413, 404, 301] {
+        let mut s = Server::new(publishing(1, KEEP));
+        s.command(Some(0));
+        s.serve_one();
+        s.serve_one();
+        let msg = s.take();
+        s.w.answer(&msg, status, |r| r.contacts = vec!["sip:elsewhere.example"]);
+        assert_eq!(s.said(), ["failed 0"], "{status}");
+        s.w.run(100_000);
+        assert!(!s.serve().contains(&"failed 0".into()));
+        assert!(s.w.covered() == [0], "the link stays where it is");
+        s.command(Some(2));
+        assert_eq!(s.serve(), ["published 0 Some(2)"], "{status}");
+    }
+}
+
+#[test]
+fn the_server_wants_a_longer_registration() {
+    let mut s = Server::new(publishing(1, KEEP));
+    s.command(Some(0));
+    let msg = s.take();
+    s.w.answer(&msg, 423, |r| r.min_expires_s = Some(900));
+    let msg = s.take();
+    assert_eq!((header(&msg, "Expires"), msg.cseq), (vec!["900"], 2));
+    s.answer(&msg);
+    assert_eq!(s.serve(), ["published 0 Some(0)"]);
+}
+
+#[test]
+fn calls_and_messages_are_not_taken() {
+    let mut s = Server::new(publishing(1, LEAVE));
+    let ask = |s: &mut Server, method| {
+        s.w.answers.clear();
+        s.w.event(SIP0, UcEvent::Request(&OtherRequest { method, call_id: "c", cseq: 1, in_dialog: false, require_unsupported: None }));
+        s.w.answers.clone()
+    };
+    assert_eq!(ask(&mut s, "INVITE"), [405]);
+    s.command(Some(0));
+    s.serve();
+    assert_eq!(ask(&mut s, "INVITE"), [480]);
+    assert_eq!(ask(&mut s, "MESSAGE"), [480]);
+    assert_eq!(ask(&mut s, "CANCEL"), [481]);
+    assert_eq!(ask(&mut s, "ACK"), [0u16; 0]);
+    assert_eq!(ask(&mut s, "INFO"), [405]);
+}
+
+#[test]
+fn a_subscription_that_is_gone_is_made_anew() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    let sub = s.sub.clone().unwrap();
+    s.w.notify(&sub, 1000, |n| {
+        n.event = "vnd-microsoft-roaming-self";
+        n.state = ends(&sub);
+    });
+    s.w.run(1_000);
+    s.serve();
+    assert_eq!(s.asked(), "subscribe");
+    assert_ne!(s.sub.clone().unwrap().call_id, sub.call_id);
+    // Notifications of the old one belong to nobody.
+    s.w.answers.clear();
+    s.w.notify(&sub, 1001, |n| n.event = "vnd-microsoft-roaming-self");
+    assert_eq!(s.w.answers, [481]);
+    assert_eq!(s.w.side.publisher(ALICE).unwrap().stands, Some(0));
+}
+
+#[test]
+fn a_refresh_that_the_server_does_not_know() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    let mut gone = None;
+    for _ in 0..3000 {
+        s.w.run(10_000);
+        s.w.event(SIP0, UcEvent::KeepAlive);
+        while !s.w.sent.is_empty() {
+            let msg = s.take();
+            if msg.to_tag.is_some() && matches!(msg.body, SipBody::RoamingList) && gone.is_none() {
+                s.w.answer(&msg, 481, |_| {});
+                gone = Some(msg.call_id);
+            } else {
+                s.answer(&msg);
+            }
+        }
+    }
+    assert!(s.said().is_empty());
+    assert!(gone.is_some() && s.sub.map(|sub| sub.call_id) != gone);
+    assert_eq!(s.w.side.publisher(ALICE).unwrap().stands, Some(0));
+}
