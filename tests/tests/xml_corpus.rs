@@ -173,6 +173,11 @@ fn check_registration(file: &str, facts: &Map<String, Value>, body: &Body<'_>) {
     assert!(matches!(body, Body::Registration(found) if *found == event), "{file}: {body:?}");
 }
 
+/// A client's question for its own publications: of the same type as the answer, and nothing we read.
+fn is_asked_for(media_type: &str, message: &[u8]) -> bool {
+    message.starts_with(b"SUBSCRIBE") && media_type.starts_with("application/vnd-microsoft-roaming-self+xml")
+}
+
 /// `application/msrtc-…` and the other types this version reads.
 fn is_read(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap().trim().to_ascii_lowercase();
@@ -198,6 +203,9 @@ fn manifest_of_the_sip_corpus() {
         let file = &row["file"];
         let message = std::fs::read(corpus("sip").join(file)).unwrap();
         let (media_type, bytes) = body(&message).unwrap();
+        if is_asked_for(&media_type, &message) {
+            continue;
+        }
         let body = decode_body(&media_type, bytes, &Limits::default());
         assert_eq!(is_read(&media_type) && !bytes.is_empty(), !matches!(body, Body::None | Body::Unsupported(_)), "{file}: {body:?}");
         let facts: Map<String, Value> = serde_json::from_str(&row["facts"]).unwrap();
@@ -302,6 +310,9 @@ fn sessions_of_an_independent_client() {
     let mut documents = 0;
     for (path, message) in messages("sipe") {
         let Some((media_type, bytes)) = body(&message) else { continue };
+        if is_asked_for(&media_type, &message) {
+            continue;
+        }
         let decoded = decode_body(&media_type, bytes, &Limits::default());
         assert_eq!(is_read(&media_type) && !bytes.is_empty(), !matches!(decoded, Body::None | Body::Unsupported(_)), "{path:?}");
         assert!(!matches!(decoded, Body::Fault(_)), "{path:?}: {decoded:?}");
