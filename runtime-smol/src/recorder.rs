@@ -17,7 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use uc_core::entropy::Seed;
 use uc_core::{Action, Config, Connector, Input, Now};
@@ -27,6 +27,8 @@ use writer::{Job, PREFIX, SUFFIX, Writer};
 const BLOCK_BYTES: usize = 256 << 10;
 /// Blocks waiting for the disk.
 const BLOCKS_MAX: usize = 64;
+/// Written blocks kept for use again: fresh memory of this size costs the deciding thread a page fault for every 4 KiB.
+const SPARES_MAX: usize = 2;
 /// A block that is not full is written after this long.
 const FLUSH_MS: u64 = 500;
 
@@ -52,6 +54,7 @@ impl RecordOptions {
 pub(crate) struct Recorder {
     block: Vec<u8>,
     jobs: Option<SyncSender<Job>>,
+    spares: Receiver<Vec<u8>>,
     writer: Option<JoinHandle<()>>,
     /// The first file of this run.
     path: PathBuf,
@@ -80,10 +83,12 @@ impl Recorder {
         let writer = Writer::open(options, Arc::clone(&began))?;
         let path = writer.path().to_owned();
         let (jobs, waiting) = sync_channel(BLOCKS_MAX);
-        let writer = std::thread::Builder::new().name("uc-recorder".into()).spawn(move || writer.work(waiting))?;
+        let (written, spares) = sync_channel(SPARES_MAX);
+        let writer = std::thread::Builder::new().name("uc-recorder".into()).spawn(move || writer.work(waiting, written))?;
         Ok(Self {
             block: Vec::with_capacity(BLOCK_BYTES * 2),
             jobs: Some(jobs),
+            spares,
             writer: Some(writer),
             path,
             now: Now::default(),
@@ -195,7 +200,7 @@ impl Recorder {
             return;
         }
         let bytes = self.block.len() as u64;
-        match jobs.try_send(Job::Block(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES * 2)))) {
+        match jobs.try_send(Job::Block(std::mem::replace(&mut self.block, spare(&self.spares)))) {
             Ok(()) => {
                 self.file_bytes += bytes;
                 self.bytes += bytes;
@@ -225,7 +230,7 @@ impl Recorder {
         let last = std::mem::take(&mut self.block);
         match jobs.try_send(Job::Next(last, Box::new((connector.clone(), self.now)))) {
             Ok(()) => {
-                self.block = Vec::with_capacity(BLOCK_BYTES * 2);
+                self.block = spare(&self.spares);
                 (self.file_bytes, self.inputs, self.actions) = (0, 0, ActionHash::default());
             }
             Err(TrySendError::Full(Job::Next(mut last, _))) => {
@@ -261,6 +266,19 @@ impl Recorder {
             let _ = writer.join();
         }
     }
+}
+
+/// An empty block: one that was written, or a new one.
+fn spare(spares: &Receiver<Vec<u8>>) -> Vec<u8> {
+    // One that grew, for a message of megabytes, is not kept.
+    let used = spares.try_recv().ok().filter(|block| block.capacity() <= BLOCK_BYTES * 4);
+    used.map_or_else(
+        || Vec::with_capacity(BLOCK_BYTES * 2),
+        |mut block| {
+            block.clear();
+            block
+        },
+    )
 }
 
 /// The journals in a directory, oldest first.

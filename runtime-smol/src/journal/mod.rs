@@ -122,33 +122,41 @@ pub(crate) trait Field<'a>: Sized {
     fn take(from: &mut &'a [u8]) -> Option<Self>;
 }
 
+/// First byte of a number of four bytes; of eight with the next one. What is smaller is the number itself.
+const FOUR: u8 = 0xfe;
+const EIGHT: u8 = 0xff;
+
 impl<'a> Field<'a> for u64 {
+    /// Three lengths only, each written at once: most of what is recorded are numbers and short texts, and the presence path pays for it.
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        let mut rest = *self;
-        while rest >= 0x80 {
-            out.push(rest as u8 | 0x80);
-            rest >>= 7;
+        if *self < Self::from(FOUR) {
+            out.push(*self as u8);
+        } else if let Ok(four) = u32::try_from(*self) {
+            let [a, b, c, d] = four.to_le_bytes();
+            out.extend_from_slice(&[FOUR, a, b, c, d]);
+        } else {
+            let [a, b, c, d, e, f, g, h] = self.to_le_bytes();
+            out.extend_from_slice(&[EIGHT, a, b, c, d, e, f, g, h]);
         }
-        out.push(rest as u8);
     }
 
     fn take(from: &mut &'a [u8]) -> Option<Self> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = from.split_first()?;
-            *from = rest;
-            value |= Self::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
+        let (first, rest) = from.split_first()?;
+        let (value, rest) = match *first {
+            FOUR => rest.split_first_chunk().map(|(four, rest)| (Self::from(u32::from_le_bytes(*four)), rest))?,
+            EIGHT => rest.split_first_chunk().map(|(eight, rest)| (Self::from_le_bytes(*eight), rest))?,
+            small => (Self::from(small), rest),
+        };
+        *from = rest;
+        Some(value)
     }
 }
 
 macro_rules! unsigned {
     ($($kind:ty),*) => {$(
         impl<'a> Field<'a> for $kind {
+            #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 (*self as u64).put(out);
             }
@@ -170,6 +178,7 @@ impl<'a> Field<'a> for i32 {
 }
 
 impl<'a> Field<'a> for bool {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
@@ -179,6 +188,7 @@ impl<'a> Field<'a> for bool {
 }
 
 impl<'a> Field<'a> for &'a [u8] {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         self.len().put(out);
         out.extend_from_slice(self);
@@ -192,6 +202,7 @@ impl<'a> Field<'a> for &'a [u8] {
 }
 
 impl<'a> Field<'a> for &'a str {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         self.as_bytes().put(out);
     }
@@ -201,6 +212,7 @@ impl<'a> Field<'a> for &'a str {
 }
 
 impl<'a> Field<'a> for Cow<'a, str> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         self.as_bytes().put(out);
     }
@@ -219,6 +231,7 @@ impl<'a> Field<'a> for Box<str> {
 }
 
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
         if let Some(value) = self {

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 use uc_core::{Connector, Now};
 
 /// File names begin and end like this; between are the time the process started recording, its number, and the number of the file.
@@ -54,18 +54,20 @@ impl Writer {
         &self.path
     }
 
-    /// Does all jobs; ends, with an alarm, when the disk fails.
-    pub(super) fn work(mut self, jobs: Receiver<Job>) {
+    /// Does all jobs, and gives their blocks back; ends, with an alarm, when the disk fails.
+    pub(super) fn work(mut self, jobs: Receiver<Job>, written: SyncSender<Vec<u8>>) {
         for job in jobs {
-            if let Err(why) = self.job(job) {
-                return say::alarm(&format!("the journal {} ends here: {why}", self.path.display()));
+            match self.job(job) {
+                // Enough are on their way back: this one is not needed.
+                Ok(block) => drop(written.try_send(block)),
+                Err(why) => return say::alarm(&format!("the journal {} ends here: {why}", self.path.display())),
             }
         }
     }
 
-    fn job(&mut self, job: Job) -> io::Result<()> {
+    fn job(&mut self, job: Job) -> io::Result<Vec<u8>> {
         match job {
-            Job::Block(block) => self.file.write_all(&block),
+            Job::Block(block) => self.file.write_all(&block).map(|()| block),
             Job::Next(last, from) => {
                 self.file.write_all(&last)?;
                 let beginning = resume(&from.0, from.1).ok_or_else(|| io::Error::other("no checkpoint could be taken"))?;
@@ -73,7 +75,7 @@ impl Writer {
                 self.part += 1;
                 (self.path, self.file) = begin(&self.options, &self.run, self.part)?;
                 self.began.store((MAGIC.len() + beginning.len()) as u64, Ordering::Relaxed);
-                self.file.write_all(&beginning)
+                self.file.write_all(&beginning).map(|()| last)
             }
         }
     }
