@@ -3,8 +3,8 @@
 //! Records are collected in blocks; a thread of its own writes them, so that a slow disk never holds up presence. If the disk falls so far behind that
 //! [`BLOCKS_MAX`] blocks wait, the journal ends there and says so: one with a hole could not be replayed.
 //!
-//! A file that reaches its limit is followed by another one, which begins with the configuration and a checkpoint of the core, so that each can be replayed alone. The
-//! deciding thread only copies the core (memory to memory); the copy is printed, the file changed and the oldest one removed on the recorder's thread.
+//! A file that reaches its limit is followed by another one, which begins with the configuration and a checkpoint of the core, so that each can be replayed
+//! alone. The deciding thread only copies the core (memory to memory); the copy is printed, the file changed and the oldest one removed on the recorder's thread.
 mod writer;
 
 pub(crate) use writer::follows;
@@ -217,7 +217,8 @@ impl Recorder {
         }
     }
 
-    /// Whether it is time for the next file. However small the limit, a file holds at least as much as it began with: otherwise large companies would write checkpoints only.
+    /// Whether it is time for the next file. However small the limit, a file holds at least as much as it began with: otherwise large companies would write
+    /// checkpoints only.
     fn is_full(&self) -> bool {
         let began = self.began.load(Ordering::Relaxed);
         self.jobs.is_some() && began + self.file_bytes >= self.bytes_max.max(2 * began)
