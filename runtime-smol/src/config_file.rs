@@ -6,6 +6,7 @@ mod conditions;
 mod doc;
 pub(crate) mod finding;
 pub(crate) mod options;
+pub(crate) mod publish;
 mod read;
 pub(crate) mod slot;
 
@@ -83,7 +84,8 @@ fn check_text(name: &str, text: &str, folder: &Path, findings: &mut Findings) ->
         let place = error.span().map_or_else(|| lines.whole(), |span| lines.place(&span));
         findings.error(&place, format!("this is not TOML: {}", error.message().trim().replace('\n', "; ")));
     }
-    let file = read::file(&lines, document.get_ref(), folder, findings);
+    let mut file = read::file(&lines, document.get_ref(), folder, findings);
+    publish::resolve(&mut file.draft, &file.states, publish::places(&lines, document.get_ref()), findings);
     checks::draft(&lines, document.get_ref(), &file, findings);
     let names: Vec<&str> = file.switches.iter().map(|s| &*s.draft.name).collect();
     let mut people = People::new(&names);
@@ -192,16 +194,19 @@ pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
     let servers: Vec<String> = core.uc.endpoints.iter().map(|e| format!("{}:{}", e.host, e.port)).collect();
     let mut out = format!("{}: all well\n", path.display());
     let mut line = |name: &str, text: String| out.push_str(&format!("  {name:<9} {text}\n"));
-    line(
-        "UC",
-        format!(
-            "{} over {}, {} watcher{}",
-            servers.join(", "),
-            if core.uc.tls { "TLS" } else { "TCP" },
-            core.uc.watchers.len(),
-            plural(core.uc.watchers.len())
-        ),
-    );
+    line("mode", slot::Word::words(&core.mode)[slot::Word::get(&core.mode).unwrap_or(0)].to_owned());
+    if core.mode.has_uc() {
+        line(
+            "UC",
+            format!(
+                "{} over {}, {} watcher{}",
+                servers.join(", "),
+                if core.uc.tls { "TLS" } else { "TCP" },
+                core.uc.watchers.len(),
+                plural(core.uc.watchers.len())
+            ),
+        );
+    }
     let mut bridges = settings.bridges.iter();
     for switch in &core.cti.switches {
         let names: Vec<String> = switch

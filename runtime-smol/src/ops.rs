@@ -14,10 +14,10 @@ pub(crate) use http::{Listening, start};
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
-use uc_core::config::Person;
+use uc_core::config::{Config, Person, StateRow};
 use uc_core::id::{CtiLinkId, SwitchId, UserId};
 use uc_core::presence::{Activity, Class};
-use uc_core::views::{AgentState, Counters, CtiLinkView, LinkState, UcLinkView, WantView};
+use uc_core::views::{AgentState, Counters, CtiLinkView, LinkState, OverrideView, UcLinkView, WantView};
 
 /// Workers in one answer of the driver.
 pub(crate) const ROWS_MAX: usize = 200;
@@ -194,6 +194,12 @@ pub(crate) struct WorkerRow {
     pub(crate) age_ms: Option<u64>,
     /// What the mapping asks for.
     pub(crate) want: WantView,
+    /// What keeps the agent against presence.
+    pub(crate) over: Option<OverrideView>,
+    /// What the UC platform shall show in place of the worker's own presence.
+    pub(crate) publishing: Option<Box<str>>,
+    /// What it shows, as far as it has confirmed it.
+    pub(crate) published: Option<Box<str>>,
     /// DNs.
     pub(crate) dns: Vec<DnRow>,
 }
@@ -351,8 +357,17 @@ fn row(connector: &Connector, now_ms: u64, user: UserId, filter: &Filter) -> Opt
         covered: worker.covered,
         age_ms: worker.since.map(|since| now_ms.saturating_sub(since.0)),
         want: worker.want,
+        over: worker.over,
+        publishing: worker.publishing.and_then(|row| state_name(directory.config(), row)),
+        published: worker.published.and_then(|row| state_name(directory.config(), row)),
         dns: dns.collect(),
     })
+}
+
+/// A published state as people see it: its text, else its class.
+fn state_name(config: &Config, row: StateRow) -> Option<Box<str>> {
+    let state = config.publish.state(row)?;
+    Some(if state.text.is_empty() { Class::of(state.availability).token().into() } else { state.text.clone() })
 }
 
 fn is_about(text: &str, connector: &Connector, person: &Person, user: UserId, class: Class) -> bool {

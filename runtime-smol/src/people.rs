@@ -51,7 +51,7 @@ impl<'s> People<'s> {
                 findings.error(&field.place, format!("{name} contains a control character; remove it"));
             }
         }
-        let [employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash] = row;
+        let [employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, sync] = row;
         if employee_id.text.is_empty() {
             findings.error(&employee_id.place, "employee_id is missing; every worker needs one");
         } else if let Some(first) = insert(&mut self.employees, employee_id.text.as_ref().into(), &employee_id.place) {
@@ -76,8 +76,21 @@ impl<'s> People<'s> {
             place: own(place),
             groups: own(groups),
             web_password_hash: own(web_password_hash),
-            sync: Sync::default(),
+            sync: self.read_sync(sync, findings),
         });
+    }
+
+    fn read_sync(&self, field: &Field<'_>, findings: &mut Findings) -> Sync {
+        match &*field.text {
+            "" | "both" => Sync::Both,
+            "pull" => Sync::Pull,
+            "push" => Sync::Push,
+            "off" => Sync::Off,
+            other => {
+                findings.error(&field.place, format!("sync is `{other}`, it must be `both`, `pull`, `push` or `off`"));
+                Sync::Both
+            }
+        }
     }
 
     fn check_uri(&mut self, field: &Field<'_>, findings: &mut Findings) {

@@ -7,7 +7,7 @@ use super::reconcile::{OVER, Presence};
 use super::slots::Hold;
 use super::standing::{Kind, classes_of};
 use super::{Activity, NoteChange, PresenceUpdate, StateChange};
-use crate::config::{AfterRule, Config, Rule, StateRow};
+use crate::config::{AfterRule, Config, PublishWay, Rule, StateRow};
 use crate::cx::Cx;
 use crate::id::{DnId, UserId};
 use crate::note::Note;
@@ -322,9 +322,13 @@ impl Presence {
     }
 }
 
-/// Classes in which a row comes back that only its class tells.
+/// Classes in which a row comes back that only its class tells. PIDF shows on-the-phone, whatever the row says (`spec/ms-pres.md` 6.8).
 fn echo_classes(config: &Config, row: StateRow) -> u16 {
-    config.publish.state(row).filter(|state| state.text.is_empty()).map_or(0, |state| classes_of(state.availability))
+    match config.publish.state(row) {
+        Some(_) if config.publish.way == PublishWay::Pidf => classes_of(6500),
+        Some(state) if state.text.is_empty() => classes_of(state.availability),
+        _ => 0,
+    }
 }
 
 /// Whether some rule of ours asks for this work mode of a not-ready agent.

@@ -12,7 +12,7 @@ use uc_core::config::{Person, Redundancy};
 use uc_core::directory::same_uri;
 
 /// Where the value of a path is; the nearest existing parent, else the file.
-fn place(lines: &Lines<'_>, document: &DeTable<'_>, path: &str) -> Place {
+pub(crate) fn place(lines: &Lines<'_>, document: &DeTable<'_>, path: &str) -> Place {
     let mut table = Some(document);
     let mut found = lines.whole();
     for word in path.split('.') {
@@ -32,10 +32,14 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
     let draft = &file.draft;
     // A list that is there and does not fit was reported where it was read.
     let given = document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).and_then(|list| list.get_ref().as_array());
-    if draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
+    let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
+    super::publish::check(document, draft, is_near, at, findings);
+    if draft.mode.has_uc() && draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
         findings.error(&at("uc"), "there is no UC server; write `endpoints = [\"pool.example.com:5061\"]` in [uc]");
     }
-    watchers(lines, document, file, findings);
+    if draft.mode.has_uc() {
+        watchers(lines, document, file, findings);
+    }
     if draft.uc.categories.is_empty() {
         findings.error(&at("uc.categories"), "`categories` is empty; write `categories = [\"state\", \"note\"]`");
     } else if !draft.uc.categories.iter().any(|c| **c == *"state") {

@@ -1,5 +1,6 @@
 //! The example file and the reference, made from the table of options.
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
+use super::publish::{self, StateDraft};
 use std::fmt::Write as _;
 
 /// A section of the file for documentation.
@@ -64,6 +65,13 @@ fn sections() -> Vec<Section> {
             )
         },
         section("presence.map", "What each class of presence does to the agent, by availability number.", rows::<Draft>(options::MAP)),
+        section(
+            "publish",
+            "What is told to the UC platform in modes `bidirectional` and `push-only`. The connector must be a trusted application.",
+            rows::<Draft>(publish::PUBLISH),
+        ),
+        section("publish.push", "Mode `push-only`: the state (`[[publish.state]]`) that each agent state shows.", rows::<Draft>(publish::PUSH)),
+        Section { many: true, optional: true, ..section("publish.state", "A state that can be published.", rows::<StateDraft>(publish::STATE)) },
         section("limits", "Limits against peers and against ourselves; bytes unless the name says otherwise.", rows::<Draft>(options::LIMITS)),
         section("ops", "The operations listener.", rows::<Draft>(options::OPS)),
         section("log", "Logs, on standard error.", rows::<Draft>(options::LOG)),

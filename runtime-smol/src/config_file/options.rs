@@ -23,19 +23,19 @@ pub(crate) struct Opt<T> {
     pub(crate) slot: fn(&mut T) -> Slot<'_>,
 }
 
-const fn opt<T>(key: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
+pub(crate) const fn opt<T>(key: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
     Opt { key, doc, range: (0, 255), sample: "", required: false, slot }
 }
 
-const fn num<T>(key: &'static str, min: u64, max: u64, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
+pub(crate) const fn num<T>(key: &'static str, min: u64, max: u64, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
     Opt { range: (min, max), ..opt(key, slot, doc) }
 }
 
-const fn must<T>(key: &'static str, sample: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
+pub(crate) const fn must<T>(key: &'static str, sample: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
     Opt { range: (1, 255), sample, required: true, ..opt(key, slot, doc) }
 }
 
-const fn maybe<T>(key: &'static str, sample: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
+pub(crate) const fn maybe<T>(key: &'static str, sample: &'static str, slot: fn(&mut T) -> Slot<'_>, doc: &'static str) -> Opt<T> {
     Opt { range: (0, 4_294_967_295), sample, ..opt(key, slot, doc) }
 }
 
@@ -53,6 +53,7 @@ pub(crate) struct Draft {
     pub(crate) cti: CtiConfig,
     pub(crate) presence: PresenceConfig,
     pub(crate) publish: PublishConfig,
+    pub(crate) publish_names: super::publish::Names,
     pub(crate) choice: ChoiceConfig,
     pub(crate) limits: Limits,
     pub(crate) write_queue_bytes_max: usize,
@@ -67,6 +68,7 @@ impl Default for Draft {
             mode: Mode::Normal,
             timezone: "UTC".into(),
             publish: PublishConfig::default(),
+            publish_names: super::publish::Names::default(),
             choice: ChoiceConfig::default(),
             application: "UC_Connector".into(),
             profile: Profile::Lync,
@@ -179,11 +181,16 @@ pub(crate) struct ServerDraft {
     pub(crate) tls: TlsDraft,
 }
 
-const DAY_MS: u64 = 86_400_000;
+/// Longest time an option takes.
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// `[connector]`
 pub(crate) const CONNECTOR: &[Opt<Draft>] = &[
-    opt("mode", |d| Slot::Word(&mut d.mode), "Deployment mode. `normal`: presence drives agent states."),
+    opt(
+        "mode",
+        |d| Slot::Word(&mut d.mode),
+        "Deployment mode. `normal`: presence drives agent states. `bidirectional`: After Call Work and Legal Guard are published as well. `push-only`: agent states are published, nothing is requested of the contact centre. `standalone`: no UC platform, workers choose their state here.",
+    ),
     num("application", 1, 64, |d| Slot::Text(&mut d.application), "Name of this application towards the contact centre."),
     opt(
         "profile",
@@ -481,7 +488,7 @@ pub(crate) const LOG: &[Opt<Draft>] = &[
 ];
 
 /// `[[person]]`; also the columns of a people file.
-pub(crate) const PERSON: [(&str, &str, &str); 11] = [
+pub(crate) const PERSON: [(&str, &str, &str); 12] = [
     ("employee_id", "\"1001\"", "Unique; the worker's identity over all changes. Required."),
     ("user_name", "\"alice\"", "Login name of the person."),
     ("display_name", "\"Alice Example\"", "For people to read."),
@@ -493,4 +500,5 @@ pub(crate) const PERSON: [(&str, &str, &str); 11] = [
     ("place", "\"Place_5002\"", "Place."),
     ("groups", "\"sales;support\"", "Groups, joined by `;`."),
     ("web_password_hash", "\"\"", "argon2 hash for the web client; empty: none."),
+    ("sync", "\"both\"", "Directions that work for this worker, as far as the mode has them: `both` (also when empty), `pull`, `push`, `off`."),
 ];

@@ -2,6 +2,7 @@
 use super::conditions;
 use super::finding::{Findings, Lines, Place, nearest};
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
+use super::publish::{self, StateDraft};
 use super::slot::Profile;
 use crate::people::{Field, People, Row, list};
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ pub(crate) struct File {
     pub(crate) switches: Vec<Switch>,
     /// `[[presence.condition]]`
     pub(crate) conditions: Vec<Condition>,
+    /// `[[publish.state]]`
+    pub(crate) states: Vec<(StateDraft, Place)>,
 }
 
 /// `[[switch]]`
@@ -47,7 +50,7 @@ pub(crate) struct Server {
 pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, findings: &mut Findings) -> File {
     let mut reader = Reader { lines, folder, findings };
     let mut draft = Draft::default();
-    let top = ["connector", "uc", "switch", "cti", "presence", "limits", "ops", "log", "person"];
+    let top = ["connector", "uc", "switch", "cti", "presence", "publish", "limits", "ops", "log", "person"];
     reader.section::<Draft>("", document, &[], &top, &mut draft);
     reader.child("connector", document, options::CONNECTOR, &[], &mut draft);
     // The profile is where the pace starts from, so it comes first.
@@ -82,12 +85,22 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
         }
         reader.child("presence.map", presence, options::MAP, &[], &mut draft);
     }
+    let mut states = Vec::new();
+    reader.child("publish", document, publish::PUBLISH, &["push", "state"], &mut draft);
+    if let Some(table) = reader.table("publish", document) {
+        reader.child("publish.push", table, publish::PUSH, &[], &mut draft);
+        for (table, place) in reader.tables("publish.state", table) {
+            let mut state = StateDraft::default();
+            reader.item("publish.state", table, publish::STATE, &[], &mut state, &place);
+            states.push((state, place));
+        }
+    }
     reader.child("limits", document, options::LIMITS, &[], &mut draft);
     reader.child("ops", document, options::OPS, &[], &mut draft);
     reader.child("log", document, options::LOG, &[], &mut draft);
     let switches = reader.tables("switch", document).into_iter().map(|(table, place)| reader.switch(table, place)).collect();
     let conditions = conditions::conditions(&rows, reader.findings);
-    File { draft, watchers, switches, conditions }
+    File { draft, watchers, switches, conditions, states }
 }
 
 struct Reader<'a, 't> {

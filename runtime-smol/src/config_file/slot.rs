@@ -94,7 +94,7 @@ pub(crate) enum Transport {
 word!(Profile: "lync" => Self::Lync, "open" => Self::Open);
 word!(Transport: "tls" => Self::Tls, "tcp" => Self::Tcp);
 word!(Option<Transport>: "tls" => Some(Transport::Tls), "tcp" => Some(Transport::Tcp));
-word!(Mode: "normal" => Self::Normal);
+word!(Mode: "normal" => Self::Normal, "bidirectional" => Self::Bidirectional, "push-only" => Self::PushOnly, "standalone" => Self::Standalone);
 word!(NoteLevel: "debug" => Self::Debug, "info" => Self::Info, "warn" => Self::Warn, "alarm" => Self::Alarm);
 word!(Option<Redundancy>: "single" => Some(Redundancy::Single), "warm" => Some(Redundancy::Warm), "hot" => Some(Redundancy::Hot));
 word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" => Some(CalendarState::Tentative), "busy" => Some(CalendarState::Busy), "out-of-office" => Some(CalendarState::OutOfOffice));

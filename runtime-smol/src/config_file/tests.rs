@@ -239,6 +239,59 @@ fn csv_columns_are_checked() {
     }
 }
 
+/// A good file in this mode, with mutual TLS.
+fn publishing(mode: &str, rest: &str) -> String {
+    let tls = "[uc.tls]\ncertificate = \"Cargo.toml\"\nkey = \"Cargo.toml\"\n";
+    format!("connector.mode = \"{mode}\"\n{tls}{rest}{GOOD}")
+}
+
+#[test]
+fn what_is_published_arrives() {
+    use uc_core::config::{AfterRule, Mode, PublishConfig, PublishWay, Sync, UserActionRule};
+    let core = good(&publishing("bidirectional", "")).core;
+    assert_eq!((core.mode, &core.publish), (Mode::Bidirectional, &PublishConfig::default()));
+    let rest = "[publish]\nacw = \"wrap-up\"\nlegal_guard = \"\"\nafter = \"stand\"\nway = \"direct\"\nuser_action = \"aggregate\"\nconflict_retry_ms = 100\n\
+                [publish.push]\nready = \"\"\nmodes = [\"4=away\", \"3=\"]\n\
+                [[publish.state]]\nname = \"wrap-up\"\ntext = \"Nacharbeit\"\navailability = 9500\nnote = \"bis gleich\"\n\
+                [[publish.state]]\nname = \"away\"\navailability = 15500\n[[publish.state]]\nname = \"ready\"\navailability = 3600\n";
+    let text = publishing("push-only", rest).replace("employee_id = \"1001\"", "employee_id = \"1001\"\nsync = \"push\"");
+    let core = good(&text).core;
+    let publish = &core.publish;
+    assert_eq!((publish.acw, publish.legal_guard, publish.after), (Some(4), None, AfterRule::Stand));
+    assert_eq!((publish.way, publish.user_action, publish.conflict_retry_ms), (PublishWay::Direct, UserActionRule::Aggregate, [100, 200, 400]));
+    assert_eq!((publish.push.ready, &*publish.push.modes), (None, &[(4, Some(5)), (3, None)][..]));
+    assert_eq!((publish.states[4].availability, &*publish.states[4].text, publish.states[4].note.as_deref()), (9500, "Nacharbeit", Some("bis gleich")));
+    assert_eq!((publish.states.len(), publish.states[2].availability), (6, 3600));
+    assert_eq!(core.people[0].sync, Sync::Push);
+}
+
+#[test]
+fn modes_that_do_not_fit_are_refused() {
+    let alone = GOOD.split("[[switch]]").nth(1).map(|rest| format!("connector.mode = \"standalone\"\n[[switch]]{rest}")).unwrap();
+    assert_eq!(checked(&alone).1, "");
+    for (text, expected) in [
+        (format!("connector.mode = \"standalone\"\n{GOOD}"), "t.toml:1:18: error: mode `standalone` has no UC platform, but there is a section [uc]"),
+        (alone.replace("standalone", "bidirectional"), "mode `bidirectional` needs the UC platform; write [uc]"),
+        (alone.replace("standalone", "push-only"), "mode `push-only` needs the UC platform to publish to"),
+        (
+            format!("connector.mode = \"push-only\"\n{GOOD}"),
+            "must be a trusted application, which the Front End knows by its certificate; write `certificate` and `key`",
+        ),
+        (format!("connector.mode = \"bidirectional\"\n{}", GOOD.replace("[uc]", "[uc]\ntransport = \"tcp\"")), "over mutual TLS; write `transport = \"tls\"`"),
+        (publishing("bidirectional", "[publish]\nway = \"direct\"\n"), "there is no roaming-self subscription; write `user_action = \"aggregate\"`"),
+        (publishing("bidirectional", "[publish]\nacw = \"acv\"\n"), "there is no state `acv`; did you mean `acw`?"),
+        (publishing("bidirectional", "[publish.push]\nmodes = [\"9=acw\"]\n"), "`modes` has \"9=acw\"; write \"MODE=STATE\""),
+        (publishing("bidirectional", "[publish.push]\nmodes = [\"3=acw\", \"3=ready\"]\n"), "`modes` has mode 3 twice"),
+        (publishing("bidirectional", "[[publish.state]]\nname = \"acw\"\n"), "warning: the state of `acw` has no text"),
+        (publishing("bidirectional", "[[publish.state]]\nname = \"x\"\n[[publish.state]]\nname = \"x\"\n"), "state `x` is there twice"),
+        (format!("publish.echo_ms = 1\n{GOOD}"), "warning: [publish] has no effect in this mode"),
+        (GOOD.replace("employee_id = \"1001\"", "employee_id = \"1001\"\nsync = \"pul\""), "sync is `pul`, it must be `both`, `pull`, `push` or `off`"),
+    ] {
+        let findings = checked(&text).1;
+        assert!(findings.contains(expected), "{expected}\n{findings}\n{text}");
+    }
+}
+
 #[test]
 fn the_example_is_valid_and_equals_the_defaults() {
     let (settings, findings) = checked(&example());

@@ -3,7 +3,7 @@ use super::{CtiRow, DnRow, LinkExtra, Overview, STATE_NAMES, Tally, WorkerRow, s
 use serde_json::{Map, Value, json};
 use uc_core::cti_event::Role;
 use uc_core::presence::Class;
-use uc_core::views::{AgentState, LinkState, UcLinkView, WantView};
+use uc_core::views::{AgentState, LinkState, OverrideView, UcLinkView, WantView};
 
 fn print(value: &Value) -> Vec<u8> {
     let mut text = value.to_string().into_bytes();
@@ -121,6 +121,7 @@ pub(super) fn worker_value(row: &WorkerRow, show_notes: bool) -> Value {
     json!({
         "employee_id": row.employee_id, "display_name": row.display_name, "sip_uri": row.sip_uri, "presence": row.class.token(), "availability": row.availability,
         "activity": row.activity.token(), "note": show_notes.then_some(&row.note), "covered": row.covered, "age_ms": row.age_ms, "want": want,
+        "override": row.over.map(OverrideView::token), "publishing": row.publishing, "published": row.published,
         "dns": row.dns.iter().map(dn).collect::<Vec<_>>(),
     })
 }

@@ -79,6 +79,9 @@ function counts(presence) {
 function remarks(worker) {
   const said = [];
   if (!worker.covered && worker.sip_uri) said.push("not subscribed");
+  if (worker.override) said.push(worker.override + ", presence is held back");
+  if (worker.publishing !== worker.published) said.push(worker.publishing ? "publishing “" + worker.publishing + "”" : "withdrawing “" + worker.published + "”");
+  else if (worker.published) said.push("published “" + worker.published + "”");
   for (const dn of worker.dns) {
     if (dn.in_flight) said.push(dn.number + " request unanswered");
     if (dn.held) said.push(dn.number + " left alone until the next change");
