@@ -20,7 +20,7 @@ use crate::input::{Input, WorkerCommand};
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnView, PublisherView, ShownState, UcLinkView, WorkerView};
+use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PublisherView, Reason, ShownState, UcLinkView, WorkerView};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -221,6 +221,18 @@ impl Connector {
             return Err(ChoiceFault::NotHere);
         }
         Presence::may_choose(self.directory.config(), self.directory.person(user).sync, command)
+    }
+
+    /// What decides about a worker's agent now.
+    #[must_use]
+    pub fn reason(&self, user: UserId) -> Option<Reason> {
+        self.directory.has_user(user).then(|| self.presence.reason(&self.directory, user, self.last.unix_ms))
+    }
+
+    /// What is done about each DN of a worker, and why not more.
+    #[must_use]
+    pub fn explain_dns(&self, user: UserId) -> Vec<(DnId, DnExplanation)> {
+        if self.directory.has_user(user) { self.presence.explain_dns(&self.directory, user, self.last) } else { Vec::new() }
     }
 
     /// One DN.

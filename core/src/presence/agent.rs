@@ -27,6 +27,7 @@ impl Presence {
             self.on_seat(cx, dn, state, agent);
         }
         self.choices.hear(dn, &news);
+        self.dns[dn.index()].trail.on_news(cx.now.mono, &news);
         match news {
             AgentNews::State { state, origin: Origin::Answer(req), .. } => self.on_answer(cx, dn, req, state),
             AgentNews::State { state, origin: Origin::Unsolicited, why, note, .. } => self.on_event(cx, dn, state, reasons(why, note)),

@@ -6,6 +6,7 @@ mod class;
 mod conditions;
 mod decide;
 mod echo;
+mod explain;
 mod mirror;
 mod note;
 mod overrule;
@@ -16,6 +17,7 @@ mod slots;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use calendar::FreeBusy;
 pub use class::{Activity, Class};

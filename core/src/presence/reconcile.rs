@@ -13,7 +13,7 @@ use super::decide::{Decision, decide};
 use super::note::note_hash;
 use super::role::Role;
 use super::seats::Seats;
-use super::slots::{DnSlot, Hold, UserSlot, Want};
+use super::slots::{DnSlot, Hold, UserSlot};
 use super::standing::Standing;
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::action::CtiReq;
@@ -28,7 +28,7 @@ use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
 use crate::time::{At, Mono};
 use crate::uc::UcSide;
-use crate::views::{AgentState, Counters, DnView, ShownState, WantView, WorkerView};
+use crate::views::{AgentState, Counters, DnView, Reason, ShownState, WantView, WorkerView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -58,7 +58,7 @@ pub(crate) struct Presence {
     pub(super) silent: Vec<Option<Mono>>,
     pub(super) counters: Counters,
     /// Stopping, and agents are to be logged out.
-    logging_out: bool,
+    pub(super) logging_out: bool,
     /// Stopping: nothing begins any more.
     pub(super) stopping: bool,
 }
@@ -334,6 +334,7 @@ impl Presence {
             if let Some(req) = slot.in_flight.take() {
                 slot.ours = None;
                 slot.lost = Some(req);
+                slot.trail.on_link_lost();
                 self.enqueue(switch, dn);
             }
         }
@@ -370,19 +371,12 @@ impl Presence {
         // An empty seat, or somebody else sits at this worker's desk.
         let Some(user) = self.user_at(cx.directory, dn).filter(|_| self.seats.stranger(dn).is_none()) else { return };
         let worker = &self.users[user.index()];
-        let chosen = self.chosen_want(cx.config, user).filter(|_| worker.role.takes_choices());
-        let want = match chosen {
-            _ if self.logging_out && !worker.role.asks() => Want::Nothing,
-            _ if self.logging_out => Want::LoggedOut,
-            _ if worker.over && self.is_held(user) => Want::Nothing,
-            Some(want) => want,
-            None if worker.role.asks() => worker.want(self.rule(cx.directory, user, cx.now.unix_ms).0),
-            None => Want::Nothing,
-        };
+        let (want, reason) = self.aim(cx.directory, user, cx.now.unix_ms);
+        let chosen = reason == Reason::Choice;
         // A state chosen by hand has no note.
-        let note = if chosen.is_some() { 0 } else { worker.note_hash };
+        let note = if chosen { 0 } else { worker.note_hash };
         let slot = &mut self.dns[dn.index()];
-        match decide(cx.now.mono, slot, want, note, cx.config.presence.auto_login || chosen.is_some()) {
+        match decide(cx.now.mono, slot, want, note, cx.config.presence.auto_login || chosen) {
             Decision::Leave => {}
             Decision::Adopt(request) => slot.ours = Some((request, note)),
             Decision::Request(req) => {
@@ -395,6 +389,7 @@ impl Presence {
                 slot.lost = None;
                 slot.sent_note = note;
                 slot.crossed = false;
+                slot.trail.on_sent(cx.now.mono, req);
                 cti.request(cx, link, dn, req);
                 let status = worker.class;
                 cx.note(Note::StateRequested { user, dn, what: super::request_name(req), status });

@@ -1,5 +1,6 @@
 //! The dense tables: one slot per worker, one per DN. Fixed size; a change writes a slot and puts its DNs on the work list, nothing else.
 use super::role::Role;
+use super::trail::Trail;
 use super::{Activity, Class, PresenceUpdate, StateChange, StateRequest, Why};
 use crate::action::CtiReq;
 use crate::config::{Config, Rule};
@@ -140,6 +141,8 @@ pub(super) struct DnSlot {
     pub(super) ours: Option<(StateRequest, u32)>,
     /// Not to be tried before.
     pub(super) retry_at: Option<At>,
+    /// For `explain`.
+    pub(super) trail: Trail,
 }
 
 impl DnSlot {
@@ -169,4 +172,4 @@ impl DnSlot {
     }
 }
 
-const _: () = assert!(size_of::<DnSlot>() <= 48 && size_of::<UserSlot>() <= 64);
+const _: () = assert!(size_of::<DnSlot>() <= 64 && size_of::<UserSlot>() <= 64);

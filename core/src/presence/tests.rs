@@ -553,3 +553,30 @@ fn a_seat_that_gets_an_owner_is_registered_anew_and_unknown_logins_are_nobody() 
     let requests: Vec<_> = s.sent.iter().map(|r| r.3).collect();
     assert_eq!(requests, [CtiReq::RegisterAddress], "registered already; its state is read again for the new owner");
 }
+
+#[test]
+fn the_explanation_names_rule_request_and_obstacle() {
+    use crate::views::{Came, DnVerdict, HeardFrom, Reason};
+    let mut s = Story::single(1);
+    s.snapshots(3);
+    let of = |s: &Story| (s.c.reason(UserId(0)).unwrap(), s.c.explain_dns(UserId(0))[0].1);
+    assert_eq!((of(&s).0, of(&s).1.verdict), (Reason::NothingHeard, DnVerdict::NothingWanted));
+    s.wait(3000);
+    s.presence(0, 6500);
+    let (reason, dn) = of(&s);
+    assert_eq!(
+        (reason, dn.verdict, dn.sent.map(|sent| (sent.request, sent.came, sent.at))),
+        (Reason::Class, DnVerdict::Asking, Some(("RequestAgentNotReady", Came::NotYet, Mono(3000))))
+    );
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    let (_, dn) = of(&s);
+    assert_eq!((dn.verdict, dn.sent.unwrap().came, dn.heard), (DnVerdict::AsWanted, Came::Done, Some((Mono(3000), HeardFrom::Answer))));
+    s.agent(link, 75, 0, None); // a desktop
+    assert_eq!((of(&s).1.verdict, of(&s).1.heard.unwrap().1), (DnVerdict::OthersWord, HeardFrom::Event));
+    s.presence(0, 15500);
+    let (link, r) = s.ask("NotReady", "away");
+    s.error(link, r, 53);
+    let (_, dn) = of(&s);
+    assert_eq!((dn.sent.unwrap().came, dn.verdict), (Came::Refused(53), DnVerdict::Refused));
+}
