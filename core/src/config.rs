@@ -3,10 +3,12 @@
 //! Over 500 lines: plain data with one documented field per option, read as one list.
 mod conditions;
 mod publish;
+mod simple;
 mod states;
 
 pub use conditions::{CalendarState, Condition, Hours, Sync};
 pub use publish::{AfterRule, PublishConfig, PublishWay, PublishedState, PushRules, StateRow, UserActionRule};
+pub use simple::{CallRule, Credential, Oversize, SimpleConfig, UcKind};
 pub use states::{ChoiceConfig, ChoiceState};
 
 use crate::id::{CtiLinkId, SwitchId};
@@ -118,6 +120,8 @@ pub enum NoteLevel {
 /// The UC platform: one pool, one or more watcher identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UcConfig {
+    /// What it speaks.
+    pub kind: UcKind,
     /// One name (all its addresses are used) or an ordered list of servers.
     pub endpoints: Vec<UcEndpoint>,
     /// TLS, else TCP.
@@ -558,6 +562,7 @@ impl Default for UcConfig {
     /// Everything but endpoints and watchers.
     fn default() -> Self {
         Self {
+            kind: UcKind::Microsoft,
             endpoints: Vec::new(),
             tls: true,
             watchers: Vec::new(),

@@ -40,6 +40,9 @@ pub enum UcEvent<'a> {
     Response(&'a Response<'a>),
     /// CR/LF between messages: the peer is alive.
     KeepAlive,
+    /// A link of datagrams: the TCP connection for large requests could not be made, or is gone (RFC 3261 §18.1.1). What went there without an answer must go
+    /// another way.
+    StreamLost,
     /// Bytes that are not what the standard allows. [`SipFault::is_fatal`]: framing is lost, close. Otherwise the message was skipped; the connection goes on,
     /// and if [`SipFault::answer_status`] is given the request at hand can be answered with it.
     Malformed(&'a SipFault),
@@ -134,6 +137,7 @@ pub enum TerminationReason {
 
 /// A decoded body.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a categories document is the common case and must not allocate")]
 pub enum Body<'a> {
     /// No body.
     None,
@@ -403,6 +407,10 @@ pub struct Response<'a> {
     pub gruus: Vec<(&'a str, &'a str)>,
     /// Record-Route values in message order, byte-exact, without angle brackets.
     pub record_routes: Vec<&'a str>,
+    /// Digest challenges we can answer (401, 407), in order. At most eight.
+    pub challenges: Vec<Challenge<'a>>,
+    /// `SIP-ETag` (RFC 3903).
+    pub etag: Option<&'a str>,
     /// `ms-diagnostics`: whole value, for the log.
     pub diagnostics: Option<&'a str>,
     /// The decoded body.
@@ -411,7 +419,7 @@ pub struct Response<'a> {
 
 /// A request of ours, complete but for what only the encoder needs to know (Max-Forwards, Content-Type, Content-Length). Strings are header values or URIs, ready
 /// to print.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SipRequest {
     /// Method.
     pub method: Method,
@@ -419,8 +427,8 @@ pub struct SipRequest {
     pub uri: Box<str>,
     /// Our address on this connection, for Via.
     pub local: SocketAddr,
-    /// `true`: Via says TLS, else TCP.
-    pub tls: bool,
+    /// For Via, and for the driver: a request that says TCP on a link of datagrams is too large for one (RFC 3261 §18.1.1).
+    pub transport: Transport,
     /// `branch` of Via, with the RFC 3261 cookie.
     pub branch: Box<str>,
     /// URI of From.
@@ -442,13 +450,144 @@ pub struct SipRequest {
     /// Whole Contact value.
     pub contact: Option<Box<str>>,
     /// Further headers in order.
+    #[serde(with = "header_names")]
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// Answers to challenges; printed by whoever knows the passwords.
+    pub auth: Vec<Authorization>,
     /// Body.
     pub body: SipBody,
 }
 
-/// Methods we send.
+/// Headers of requests that are kept for repetition, in a checkpoint. Names are static texts, so they are found again in a list.
+mod header_names {
+    use super::{Cow, Vec};
+    use alloc::string::String;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    /// Whatever a request to a standard server has; others are never kept.
+    const KEPT: [&str; 6] = ["User-Agent", "Event", "Accept", "Supported", "Expires", "SIP-If-Match"];
+
+    pub(super) fn serialize<S: Serializer>(headers: &[(&'static str, Cow<'static, str>)], to: S) -> Result<S::Ok, S::Error> {
+        headers.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(&'static str, Cow<'static, str>)>, D::Error> {
+        let headers: Vec<(String, String)> = Vec::deserialize(from)?;
+        let known = |(name, value): (String, String)| {
+            let name = KEPT.into_iter().find(|kept| *kept == name).ok_or_else(|| D::Error::custom("a header of a kept request is unknown"))?;
+            Ok((name, Cow::Owned(value)))
+        };
+        headers.into_iter().map(known).collect()
+    }
+}
+
+/// What carries a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// TCP
+    Tcp,
+    /// TLS over TCP
+    Tls,
+}
+
+impl Transport {
+    /// As in Via (RFC 3261 §20.42).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// As in URIs (RFC 3261 §19.1.1).
+    #[must_use]
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// Hash functions of digest authentication (RFC 7616, 8760).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum DigestAlgorithm {
+    /// The default.
+    Md5,
+    /// SHA-256
+    Sha256,
+    /// SHA-512/256
+    Sha512_256,
+}
+
+impl DigestAlgorithm {
+    /// Value of `algorithm`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha256 => "SHA-256",
+            Self::Sha512_256 => "SHA-512-256",
+        }
+    }
+}
+
+/// A digest challenge that this version can answer (RFC 7616 §3.3). Texts are as written between the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'a> {
+    /// `Proxy-Authenticate`, else `WWW-Authenticate`.
+    pub proxy: bool,
+    /// `realm`
+    pub realm: &'a str,
+    /// `nonce`
+    pub nonce: &'a str,
+    /// `opaque`
+    pub opaque: Option<&'a str>,
+    /// `algorithm`
+    pub algorithm: DigestAlgorithm,
+    /// `algorithm` ends in `-sess`.
+    pub session: bool,
+    /// `qop` offers `auth`; absent in servers of the first generation (RFC 2069).
+    pub qop: bool,
+    /// Only the nonce is out of date, the password was right.
+    pub stale: bool,
+}
+
+/// The answer to a challenge, but for the password.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Authorization {
+    /// `Proxy-Authorization`, else `Authorization`.
+    pub proxy: bool,
+    /// `username`
+    pub user: Box<str>,
+    /// `env:NAME` or `file:PATH` of the password.
+    pub password_ref: Box<str>,
+    /// `realm`, as written by the server.
+    pub realm: Box<str>,
+    /// `nonce`, as written by the server.
+    pub nonce: Box<str>,
+    /// `opaque`, as written by the server.
+    pub opaque: Option<Box<str>>,
+    /// `algorithm`
+    pub algorithm: DigestAlgorithm,
+    /// With `-sess`.
+    pub session: bool,
+    /// `qop=auth`
+    pub qop: bool,
+    /// `cnonce`
+    pub cnonce: Box<str>,
+    /// `nc`: uses of this nonce, this one included.
+    pub nc: u32,
+}
+
+/// Methods we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Method {
     /// REGISTER
     Register,
@@ -458,6 +597,8 @@ pub enum Method {
     Options,
     /// SERVICE (MS-SIP)
     Service,
+    /// PUBLISH (RFC 3903)
+    Publish,
 }
 
 impl Method {
@@ -469,12 +610,13 @@ impl Method {
             Self::Subscribe => "SUBSCRIBE",
             Self::Options => "OPTIONS",
             Self::Service => "SERVICE",
+            Self::Publish => "PUBLISH",
         }
     }
 }
 
 /// Body of a request of ours; the encoder prints it, looking up URIs in the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SipBody {
     /// None; `Content-Length: 0`.
     None,
@@ -486,6 +628,13 @@ pub enum SipBody {
         unsubscribe: bool,
         /// `adhocList`.
         users: Box<[UserId]>,
+    },
+    /// `application/pidf+xml` with a row of `config.publish.states` (RFC 3903).
+    Pidf {
+        /// Whose.
+        user: UserId,
+        /// Which row.
+        row: crate::config::StateRow,
     },
     /// `unsubscribe` of users that are no longer in the directory.
     Leave {

@@ -57,7 +57,7 @@ pub struct PresenceUpdate {
 }
 
 /// Change of the state category.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum StateChange {
     /// Not in the document.
     Unchanged,

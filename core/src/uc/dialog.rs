@@ -19,6 +19,8 @@ pub(super) enum Target {
     Pool(Box<str>),
     /// One user, by the URI it had when the dialog was made.
     Single { user: UserId, uri: Box<str> },
+    /// One user's calls (RFC 4235); covers nobody.
+    Calls { user: UserId, uri: Box<str> },
 }
 
 /// A dialog of ours.
@@ -37,6 +39,12 @@ pub(super) struct Dialog {
     pub(super) local_cseq: u32,
     /// Highest CSeq heard.
     pub(super) remote_cseq: Option<u32>,
+    /// Which CSeq below it were heard: bit 0 is the highest itself. Datagrams come in any order and more than once.
+    pub(super) seen: u32,
+    /// How the last notification was answered.
+    pub(super) answered: u16,
+    /// `version` of the last list (RFC 4662).
+    pub(super) list_version: Option<u32>,
     /// The first SUBSCRIBE was answered with 2xx.
     pub(super) live: bool,
     /// A SUBSCRIBE of this dialog is unanswered: the next one waits.
@@ -83,6 +91,9 @@ impl Dialog {
             routes: Box::default(),
             local_cseq: 0,
             remote_cseq: None,
+            seen: 0,
+            answered: 200,
+            list_version: None,
             live: false,
             busy: false,
             refresh_due: false,
@@ -107,18 +118,34 @@ impl Dialog {
         match self.remote_cseq {
             Some(last) if cseq < last => Order::Old,
             Some(last) if cseq == last => Order::Again,
-            _ => {
+            last => {
+                let ahead = last.map_or(u32::BITS, |last| cseq - last);
+                self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
                 self.remote_cseq = Some(cseq);
                 Order::Next
             }
         }
     }
 
+    /// Whether a lower CSeq was processed lately, so that it comes again because our answer was lost.
+    pub(super) fn was_heard(&self, cseq: u32) -> bool {
+        let behind = self.remote_cseq.unwrap_or(0).saturating_sub(cseq);
+        self.seen.checked_shr(behind).unwrap_or(0) & 1 == 1
+    }
+
+    /// The event package.
+    pub(super) fn event(&self) -> &'static str {
+        if matches!(self.target, Target::Calls { .. }) { "dialog" } else { "presence" }
+    }
+
     /// Takes the dialog's state from a 2xx: remote tag, target and, from the one that creates it, the route set.
     pub(super) fn absorb(&mut self, r: &Response<'_>) {
         if !self.live {
             self.live = true;
-            self.remote_tag = r.to_tag.into();
+            // A notification that came first made the dialog (RFC 6665 §4.4.1).
+            if self.remote_tag.is_empty() {
+                self.remote_tag = r.to_tag.into();
+            }
             self.routes = r.record_routes.iter().rev().map(|route| Box::from(*route)).collect();
         }
         if let Some(contact) = r.contacts.first() {

@@ -2,7 +2,7 @@
 use super::link::State;
 use super::transact::Ask;
 use super::watcher::Phase;
-use super::{UcSide, UcTimer, key, request};
+use super::{UcSide, UcTimer, key};
 use crate::action::Action;
 use crate::cx::Cx;
 use crate::id::{UcLinkId, WatcherId};
@@ -14,6 +14,8 @@ impl UcSide {
         self.retries.clear();
         cx.clear(key(UcTimer::Retry));
         self.drain_publishers(cx);
+        cx.clear(key(UcTimer::Calls));
+        self.withdraw_all();
         for id in (0..self.links.len()).map(|id| UcLinkId(id as u16)) {
             self.drain_link(cx, id);
         }
@@ -51,7 +53,7 @@ impl UcSide {
         let it = &mut self.watchers[watcher.index()];
         let link = it.link;
         it.reg.phase = Phase::Asked;
-        let msg = request::register(&cx.config.uc, it, self.links[link.index()].local, Some(0));
+        let msg = self.flavour.register(&cx.config.uc, it, self.links[link.index()].local, Some(0));
         self.send(cx, link, Ask::Deregister(watcher), msg);
     }
 
@@ -64,7 +66,7 @@ impl UcSide {
     /// Nothing is left to be sent: a draining link whose last answer has come is closed.
     pub(super) fn after_work(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
         let link = &self.links[id.index()];
-        if matches!(link.state, State::Draining(_)) && link.txns.is_empty() && link.publishers == 0 {
+        if matches!(link.state, State::Draining(_)) && link.txns.is_empty() && link.publishers == 0 && self.publications.is_empty() {
             self.forget_connection(cx, id);
             self.links[id.index()].state = State::Closed;
             cx.act(Action::CloseUc { link: id });

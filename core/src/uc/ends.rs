@@ -15,6 +15,9 @@ impl UcSide {
     pub(super) fn on_terminated(&mut self, cx: &mut Cx<'_>, id: DialogId, reason: TerminationReason, retry_after_s: Option<u32>) {
         let timers = &cx.config.uc.timers;
         let Some(dialog) = self.dialogs.get(&id) else { return };
+        if let Target::Calls { user, .. } = dialog.target {
+            return self.on_calls_terminated(cx, id, user, reason, retry_after_s);
+        }
         let single = matches!(dialog.target, Target::Single { .. });
         let asked = retry_after_s.map(|s| (u64::from(s) * 1000).min(timers.retry_after_max_ms));
         let delay = match reason {
@@ -36,6 +39,10 @@ impl UcSide {
     fn young_pause(&mut self, cx: &Cx<'_>, id: DialogId) -> u64 {
         let timers = &cx.config.uc.timers;
         let Some(dialog) = self.dialogs.get(&id) else { return 0 };
+        if let (Target::Single { user, .. }, true) = (&dialog.target, self.flavour.is_simple()) {
+            let user = *user;
+            return self.young_single(cx, id, user);
+        }
         let watcher = &mut self.watchers[dialog.watcher.index()];
         if cx.now.mono.since(dialog.born) >= timers.refresh_min_ms {
             watcher.quick_ends = 0;
@@ -51,6 +58,9 @@ impl UcSide {
     /// Forgets a dialog; its users are subscribed again after `delay` milliseconds.
     pub(super) fn end_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId, delay: u64) {
         let Some(dialog) = self.dialogs.get(&id) else { return };
+        if let Target::Calls { user, .. } = dialog.target {
+            return self.end_calls(cx, id, user, delay);
+        }
         let (watcher, home) = (dialog.watcher, dialog.target == Target::Home);
         let users = self.users_of(id);
         self.remove_dialog(cx, id);
@@ -85,7 +95,7 @@ impl UcSide {
                     lane.dialog = lane.dialog.filter(|d| *d != id);
                 }
             }
-            Target::Single { .. } => {}
+            Target::Single { .. } | Target::Calls { .. } => {}
         }
     }
 
@@ -95,6 +105,7 @@ impl UcSide {
         let is_in = |user: &UserId| self.table.get(*user).is_some_and(|s| s.is_in(id));
         match dialog.target {
             Target::Single { user, .. } => [user].into_iter().filter(is_in).collect(),
+            Target::Calls { .. } => Vec::new(),
             _ => self.watchers[dialog.watcher.index()].members.iter().copied().filter(is_in).collect(),
         }
     }

@@ -3,6 +3,7 @@
 //! Addresses are tried in random order, those that failed lately last; then the next configured name; then a pause. A connection that was lost after it had
 //! worked is made anew at once.
 use super::request::NOWHERE;
+use super::simple::{Resends, Session};
 use super::transact::Txn;
 use super::watcher::Phase;
 use super::{UcSide, UcTimer, key};
@@ -89,6 +90,12 @@ pub(super) struct Link {
     pub(super) speakers: VecDeque<UserId>,
     /// How many publishers use it.
     pub(super) publishers: u32,
+    /// A response came on this connection.
+    pub(super) heard: bool,
+    /// Unanswered datagrams by when they go out again. Entries may be out of date.
+    pub(super) resends: Resends,
+    /// Challenges and how often they were answered.
+    pub(super) sessions: Vec<Session>,
 }
 
 impl Link {
@@ -113,6 +120,9 @@ impl Link {
             next_txn: 0,
             speakers: VecDeque::new(),
             publishers: 0,
+            heard: false,
+            resends: Resends::new(),
+            sessions: Vec::new(),
         }
     }
 
@@ -210,7 +220,10 @@ impl UcSide {
         let link = &mut self.links[id.index()];
         let State::Connecting(addr) = link.state else { return };
         let peer = Peer { addr, since: now };
-        link.state = if config.register { State::Registering(peer) } else { State::Up(peer) };
+        let udp = Self::is_udp(cx);
+        // A datagram socket connects to anything: only an answer shows that somebody is there.
+        link.state = if config.register || udp { State::Registering(peer) } else { State::Up(peer) };
+        link.heard = false;
         link.local = local;
         link.last_tx = now;
         link.next_send = now;
@@ -219,13 +232,16 @@ impl UcSide {
         link.lost = false;
         let watchers = link.watchers();
         cx.clear(key(UcTimer::Link(id)));
-        cx.note(Note::UcConnected { link: id });
+        if !udp {
+            cx.note(Note::UcConnected { link: id });
+        }
         for watcher in watchers {
             let it = &mut self.watchers[watcher.index()];
             it.reg.stands = !config.register;
             it.reg.phase = if config.register { Phase::Due } else { Phase::Idle };
             let delay = cx.entropy.below(spread);
             self.hold(cx, watcher, delay);
+            self.watch_calls(cx, watcher);
         }
         self.publishers_return(cx, id, spread);
         self.arm_silence(cx, id);
@@ -250,7 +266,8 @@ impl UcSide {
                 link.lost = true;
                 self.tally.links_lost += 1;
                 self.forget_connection(cx, id);
-                if cx.now.mono.since(peer.since) < cx.config.uc.timers.backoff_min_ms {
+                let unheard = Self::is_udp(cx) && !self.links[id.index()].heard;
+                if unheard || cx.now.mono.since(peer.since) < cx.config.uc.timers.backoff_min_ms {
                     // Accepted and dropped: no better than a refused one.
                     self.connect_next(cx, id, why);
                 } else {
@@ -308,7 +325,9 @@ impl UcSide {
     pub(super) fn forget_connection(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
         let link = &mut self.links[id.index()];
         link.txns.clear();
-        for timer in [UcTimer::Link(id), UcTimer::Pace(id), UcTimer::Silence(id), UcTimer::Transactions(id)] {
+        link.resends.clear();
+        link.sessions.clear();
+        for timer in [UcTimer::Link(id), UcTimer::Pace(id), UcTimer::Silence(id), UcTimer::Transactions(id), UcTimer::Resend(id)] {
             cx.clear(key(timer));
         }
         let watchers = link.watchers();
@@ -316,8 +335,10 @@ impl UcSide {
         let mut lost = Vec::new();
         for watcher in watchers {
             self.forget_registration(cx, watcher);
+            self.forget_calls(watcher);
             self.release_watcher(cx, watcher, &mut lost);
         }
+        self.forget_publications(id);
         self.report_lost(cx, lost);
     }
 }

@@ -15,6 +15,7 @@ mod publish;
 mod pump;
 mod register;
 mod request;
+mod simple;
 mod subscribe;
 mod table;
 mod transact;
@@ -65,6 +66,14 @@ pub enum UcTimer {
     PublishPace,
     /// Publishers that needed nothing have something to tell.
     Settle,
+    /// The next unanswered datagram goes out again (Timer E).
+    Resend(UcLinkId),
+    /// The next subscription to a worker's calls is tried again.
+    Calls,
+    /// A PUBLISH is to be refreshed or tried again.
+    Pidf(UserId),
+    /// The pace allows the next PUBLISH.
+    PidfPace,
 }
 
 /// The SIP side of the connector.
@@ -79,6 +88,9 @@ pub(crate) struct UcSide {
     next_dialog: u32,
     publishing: Publishing,
     draining: bool,
+    flavour: simple::Flavour,
+    calls: simple::Calls,
+    publications: simple::Publications,
     tally: Tally,
 }
 
@@ -88,6 +100,7 @@ struct Tally {
     notifies: u64,
     unknown_users: u64,
     requests: u64,
+    resent: u64,
     answers: u64,
     subscriptions: u64,
     malformed: u64,
@@ -115,6 +128,7 @@ impl UcSide {
             UcEvent::Response(response) => self.on_response(cx, link, response),
             UcEvent::Request(request) => self.on_request(cx, link, request),
             UcEvent::KeepAlive => {}
+            UcEvent::StreamLost => self.on_stream_lost(cx, link),
             UcEvent::Resolved { endpoint, addrs } => self.on_resolved(cx, link, endpoint, addrs),
             UcEvent::Connected { local } => self.on_connected(cx, link, local),
             UcEvent::Closed { why } => self.on_closed(cx, link, why),
@@ -144,6 +158,10 @@ impl UcSide {
             UcTimer::Publisher(user, which) => self.on_publisher_timer(cx, user, which),
             UcTimer::PublishPace => self.pump_all(cx),
             UcTimer::Settle => self.on_settle_timer(cx),
+            UcTimer::Resend(link) => self.on_resend_timer(cx, link),
+            UcTimer::Calls => self.on_calls_timer(cx),
+            UcTimer::Pidf(user) => self.on_pidf_timer(cx, user),
+            UcTimer::PidfPace => self.on_pidf_pace_timer(cx),
         }
     }
 

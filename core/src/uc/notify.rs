@@ -35,7 +35,7 @@ impl UcSide {
         if n.require_unsupported.is_some() {
             return self.answer_notify(cx, link, n, 420);
         }
-        if n.event != "presence" {
+        if n.event != dialog.event() {
             return self.answer_notify(cx, link, n, 489);
         }
         if dialog.remote_tag.is_empty() {
@@ -43,7 +43,11 @@ impl UcSide {
         }
         match dialog.order(n.cseq) {
             Order::Next => {}
-            Order::Again => return self.answer_notify(cx, link, n, 200),
+            Order::Again => {
+                let status = dialog.answered;
+                return self.answer_notify(cx, link, n, status);
+            }
+            Order::Old if self.flavour.is_simple() && dialog.was_heard(n.cseq) => return self.answer_notify(cx, link, n, 200),
             Order::Old => return self.answer_notify(cx, link, n, 500),
         }
         let granted_until = dialog.granted_until;
@@ -53,10 +57,16 @@ impl UcSide {
             Body::Unsupported(_) => 415,
             _ => 200,
         };
-        self.answer_notify(cx, link, n, status);
-        self.take_body(cx, id, &n.body, false);
+        if self.flavour.is_simple() {
+            dialog.answered = status;
+            self.answer_notify(cx, link, n, status);
+            self.take_simple(cx, id, n);
+        } else {
+            self.answer_notify(cx, link, n, status);
+            self.take_body(cx, id, &n.body, false);
+        }
         match n.body {
-            Body::Categories(_) | Body::None => {}
+            Body::Categories(_) | Body::Calls(_) | Body::None => {}
             Body::List(_) => self.settle_dialog(cx, id),
             _ => self.note_body(cx, link, &n.body),
         }
@@ -174,7 +184,7 @@ impl UcSide {
     }
 
     /// When a single resource is tried again (`spec/ms-pres.md` 4.4).
-    fn resource_delay(&self, cx: &mut Cx<'_>, reason: TerminationReason, tries: u8) -> u64 {
+    pub(super) fn resource_delay(&self, cx: &mut Cx<'_>, reason: TerminationReason, tries: u8) -> u64 {
         let timers = &cx.config.uc.timers;
         match reason {
             TerminationReason::Rejected | TerminationReason::NoResource => timers.resource_retry_ms,

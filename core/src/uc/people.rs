@@ -2,6 +2,7 @@
 use super::UcSide;
 use super::link::{Link, State};
 use super::request::Job;
+use super::simple::Flavour;
 use super::table::{NO_WATCHER, Place, Slot};
 use super::transact::Ask;
 use super::watcher::WatcherSide;
@@ -20,6 +21,7 @@ impl UcSide {
     /// Links and watchers; nothing is connected yet.
     pub(super) fn build(&mut self, cx: &mut Cx<'_>) {
         let count = watcher_count(&cx.config.uc);
+        self.flavour = Flavour::of(&cx.config.uc);
         self.links = links_of(&cx.config.uc, count).into_iter().map(Link::new).collect();
         self.watchers = (0..count).map(|w| WatcherSide::new(link_of(&cx.config.uc, w), &cx.config.uc.watchers[usize::from(w)], cx.entropy)).collect();
     }
@@ -30,6 +32,8 @@ impl UcSide {
         let watched: Vec<UserId> = cx.directory.users().filter(|u| !cx.directory.uri(*u).is_empty()).collect();
         let room = match (cx.config.uc.pace.users_per_watcher_max as usize, self.watchers.len()) {
             (_, 0) => 0,
+            // A list is subscribed to once.
+            _ if self.flavour == Flavour::List => usize::MAX,
             (0, watchers) => watched.len().div_ceil(watchers),
             (max, _) => max,
         };
@@ -74,6 +78,7 @@ impl UcSide {
         if self.draining {
             return;
         }
+        self.republish_changed(&old.publish, &cx.config.publish);
         self.rebuild_changed(cx, &old.uc);
         self.assign_everybody(cx);
         self.reconfigure_publishers(cx, old);
@@ -88,6 +93,13 @@ impl UcSide {
             cx.fact(Fact::CoverageLost { users: Box::new([user]) });
         }
         *slot = Slot::default();
+        self.withdraw_pidf(user);
+        if let Some(calls) = self.drop_calls(user) {
+            if let Some(it) = self.dialogs.get_mut(&calls) {
+                it.leaving.push(uri.into());
+            }
+            self.mark_due(calls);
+        }
         let Some(it) = self.dialogs.get_mut(&dialog) else { return };
         it.leaving.push(uri.into());
         self.mark_due(dialog);
@@ -164,7 +176,8 @@ impl UcSide {
 
 /// What a change of makes every connection a different one.
 fn same_link(old: &UcConfig, new: &UcConfig) -> bool {
-    old.shared_connection == new.shared_connection
+    old.kind == new.kind
+        && old.shared_connection == new.shared_connection
         && old.endpoints == new.endpoints
         && old.tls == new.tls
         && old.register == new.register

@@ -2,6 +2,7 @@
 use super::dialog::{Dialog, Target};
 use super::link::State;
 use super::request::{Job, subscribe};
+use super::simple::{Flavour, outstanding_max, simple_subscribe};
 use super::table::{Aim, Place};
 use super::transact::Ask;
 use super::watcher::Phase;
@@ -28,15 +29,19 @@ enum Work {
     Single(WatcherId),
     /// What the publisher at the front of the queue has to say.
     Speak(UserId),
+    /// The next worker's calls.
+    Calls(WatcherId),
+    /// PUBLISH.
+    Publication(UserId),
 }
 
 impl UcSide {
     /// Sends what is due on a link, as far as its pace allows.
     pub(super) fn pump(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
         loop {
-            let pace = &cx.config.uc.pace;
             let Some(link) = self.links.get(id.index()).filter(|l| l.state.peer().is_some()) else { return };
-            if pace.outstanding_max > 0 && link.txns.len() >= pace.outstanding_max as usize {
+            let outstanding_max = outstanding_max(&cx.config.uc, link);
+            if outstanding_max > 0 && link.txns.len() >= outstanding_max as usize {
                 return;
             }
             let Some(work) = self.next_work(cx, id) else {
@@ -48,14 +53,19 @@ impl UcSide {
                 let at = link.next_send;
                 return cx.set(key(UcTimer::Pace(id)), at);
             }
-            if pace.requests_per_s > 0 {
-                link.next_send = now + 1000u64.div_ceil(u64::from(pace.requests_per_s));
+            if cx.config.uc.pace.requests_per_s > 0 {
+                link.next_send = now + 1000u64.div_ceil(u64::from(cx.config.uc.pace.requests_per_s));
             }
             self.perform(cx, work);
         }
     }
 
     fn next_work(&mut self, cx: &mut Cx<'_>, id: UcLinkId) -> Option<Work> {
+        if self.flavour.is_simple()
+            && let Some(user) = self.next_publication(cx, id)
+        {
+            return Some(Work::Publication(user));
+        }
         let link = &self.links[id.index()];
         if matches!(link.state, State::Draining(_)) {
             return self.next_goodbye(cx, id);
@@ -100,7 +110,7 @@ impl UcSide {
             }
             watcher.singles.pop_front();
         }
-        None
+        self.next_calls(id).map(|_| Work::Calls(id))
     }
 
     /// Whether a pool's lane has entries and its dialog is free; entries may still turn out to be out of date.
@@ -145,12 +155,19 @@ impl UcSide {
             Work::Pool(watcher, pool) => self.send_batch(cx, watcher, Some(pool)),
             Work::Single(watcher) => self.send_single(cx, watcher),
             Work::Speak(user) => self.speak(cx, user),
+            Work::Calls(watcher) => self.send_calls(cx, watcher),
+            Work::Publication(user) => self.send_publication(cx, user),
         }
     }
 
     /// The next batch of a lane: a part to isolate, else as many as the pace allows.
     fn send_batch(&mut self, cx: &mut Cx<'_>, id: WatcherId, pool: Option<Box<str>>) {
-        let max = batch_max(cx);
+        let max = match self.flavour {
+            Flavour::Microsoft => batch_max(cx),
+            Flavour::Single => return self.send_first_of_home(cx, id),
+            // The server has the list: asking for one asks for all.
+            Flavour::List => usize::MAX,
+        };
         let aim = if pool.is_some() { Aim::Pool } else { Aim::Home };
         let watcher = &mut self.watchers[id.index()];
         let lane = match &pool {
@@ -193,19 +210,29 @@ impl UcSide {
 
     fn send_single(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
         let Some(user) = self.watchers[id.index()].singles.pop_front() else { return };
+        self.subscribe_alone(cx, id, user);
+    }
+
+    /// A standard server without a list: everybody in the home lane gets a dialog.
+    fn send_first_of_home(&mut self, cx: &mut Cx<'_>, id: WatcherId) {
+        let Some(user) = self.watchers[id.index()].home.queue.pop_front() else { return };
+        self.subscribe_alone(cx, id, user);
+    }
+
+    fn subscribe_alone(&mut self, cx: &mut Cx<'_>, id: WatcherId, user: UserId) {
         let uri = cx.directory.uri(user).into();
         let dialog = self.open_dialog(cx, id, Target::Single { user, uri });
         self.add(cx, dialog, Box::new([user]));
     }
 
-    fn open_dialog(&mut self, cx: &mut Cx<'_>, watcher: WatcherId, target: Target) -> DialogId {
+    pub(super) fn open_dialog(&mut self, cx: &mut Cx<'_>, watcher: WatcherId, target: Target) -> DialogId {
         let id = DialogId(self.next_dialog);
         self.next_dialog = self.next_dialog.wrapping_add(1) % super::table::NO_DIALOG.0;
         let it = &mut self.watchers[watcher.index()];
         match &target {
             Target::Home => it.home.dialog = Some(id),
             Target::Pool(pool) => it.pools.entry(pool.clone()).or_default().dialog = Some(id),
-            Target::Single { .. } => {}
+            Target::Single { .. } | Target::Calls { .. } => {}
         }
         let ip = self.links[it.link.index()].local.ip();
         self.dialogs.insert(id, Box::new(Dialog::new(id, watcher, target, ip, cx.now.mono, cx.entropy)));
@@ -237,13 +264,17 @@ impl UcSide {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         self.watchers[dialog.watcher.index()].due.pop_front();
         let refresh = core::mem::take(&mut dialog.refresh_due);
-        if self.users_of(id).is_empty() {
+        if self.users_of(id).is_empty() && !self.serves_calls(id) {
             return self.send_in_dialog(cx, id, Job::End, Ask::End(id));
         }
         if refresh {
             return self.send_in_dialog(cx, id, Job::Refresh, Ask::Refresh(id));
         }
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if self.flavour.is_simple() {
+            // The server has the list.
+            return dialog.leaving.clear();
+        }
         let uris: Box<[Box<str>]> = dialog.leaving.drain(..dialog.leaving.len().min(max)).collect();
         dialog.left = uris.to_vec();
         self.send_in_dialog(cx, id, Job::Leave(uris), Ask::Leave(id));
@@ -254,7 +285,11 @@ impl UcSide {
         let watcher = &self.watchers[dialog.watcher.index()];
         let link = watcher.link;
         dialog.busy = true;
-        let msg = subscribe(&cx.config.uc, dialog.watcher, watcher, dialog, self.links[link.index()].local, job);
+        let local = self.links[link.index()].local;
+        let msg = match self.flavour {
+            Flavour::Microsoft => subscribe(&cx.config.uc, dialog.watcher, watcher, dialog, local, job),
+            Flavour::Single | Flavour::List => simple_subscribe(&cx.config.uc, watcher, dialog, local, &job),
+        };
         self.send(cx, link, ask, msg);
     }
 

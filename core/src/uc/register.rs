@@ -2,7 +2,7 @@
 use super::link::{State, doubled};
 use super::transact::Ask;
 use super::watcher::Phase;
-use super::{UcSide, UcTimer, key, request};
+use super::{UcSide, UcTimer, key};
 use crate::config::NoteLevel;
 use crate::cx::Cx;
 use crate::id::{UcLinkId, WatcherId};
@@ -34,7 +34,7 @@ impl UcSide {
         }
         it.reg.phase = Phase::Asked;
         let expires_s = it.reg.expires_s;
-        let msg = request::register(&cx.config.uc, it, local, expires_s);
+        let msg = self.flavour.register(&cx.config.uc, it, local, expires_s);
         self.send(cx, link, Ask::Register(watcher), msg);
     }
 
@@ -186,6 +186,9 @@ impl UcSide {
         }
         let it = &self.watchers[watcher.index()];
         let advice = match r.status {
+            401 | 407 if self.flavour.is_simple() => {
+                "the server does not accept our user name and password, or asks for what we cannot answer: check [[uc.credential]]"
+            }
             401 | 407 => "the server does not trust our certificate: compare its names with the trusted application pool",
             403 => "the watcher is not allowed to do this: check its account",
             _ => "the server does not know the address: check the watcher's URI",

@@ -3,7 +3,7 @@ use super::dialog::{Dialog, Target};
 use super::watcher::WatcherSide;
 use crate::config::UcConfig;
 use crate::id::{UserId, WatcherId};
-use crate::uc_event::{Method, SipBody, SipRequest};
+use crate::uc_event::{Method, SipBody, SipRequest, Transport};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -11,6 +11,9 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// CSeq numbers end here (RFC 3261 §8.1.1.5).
+pub(super) const CSEQ_MAX: u32 = 0x7fff_ffff;
 
 pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
@@ -28,7 +31,7 @@ fn blank(method: Method, watcher: &WatcherSide, headers: Headers) -> SipRequest 
         method,
         uri: watcher.uri.clone(),
         local: NOWHERE,
-        tls: false,
+        transport: Transport::Tcp,
         branch: Box::default(),
         from: watcher.uri.clone(),
         from_tag: Box::default(),
@@ -40,6 +43,7 @@ fn blank(method: Method, watcher: &WatcherSide, headers: Headers) -> SipRequest 
         routes: Box::default(),
         contact: None,
         headers,
+        auth: Vec::new(),
         body: SipBody::None,
     }
 }
@@ -124,7 +128,7 @@ pub(super) fn subscribe(config: &UcConfig, id: WatcherId, watcher: &WatcherSide,
     let to: Box<str> = match &dialog.target {
         Target::Home => watcher.uri.clone(),
         Target::Pool(pool) => pool.clone(),
-        Target::Single { uri, .. } => uri.clone(),
+        Target::Single { uri, .. } | Target::Calls { uri, .. } => uri.clone(),
     };
     dialog.local_cseq += 1;
     let body = match job {

@@ -1,6 +1,7 @@
 //! Answers to SUBSCRIBE, refresh and expiry, ends of dialogs and what follows (`spec/ms-pres.md` 4.3, 4.7).
 use super::dialog::Target;
 use super::register::{LONGER_MAX, refusal_delay};
+use super::simple::{Flavour, ends_usage};
 use super::table::{Aim, Place};
 use super::{UcSide, UcTimer, key};
 use crate::cx::Cx;
@@ -41,7 +42,10 @@ impl UcSide {
         let watcher = dialog.watcher;
         dialog.absorb(r);
         let Some(expires_s) = self.granted(cx, id, r) else { return };
-        cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
+        // Not a line for each of thousands of dialogs.
+        if self.flavour != Flavour::Single {
+            cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
+        }
         let listed = self.piggyback(cx, id, r, false);
         // Only now: whom the body sends elsewhere never was covered.
         let place = if r.state == SubState::Pending { Place::Pending } else { Place::Live };
@@ -76,7 +80,8 @@ impl UcSide {
 
     /// Processes the body of a 2xx; `false` when it said nothing about users.
     fn piggyback(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>, refresh: bool) -> bool {
-        let Some(dialog) = self.dialogs.get_mut(&id) else { return false };
+        // A standard server notifies, it says nothing in answers.
+        let Some(dialog) = self.dialogs.get_mut(&id).filter(|_| !self.flavour.is_simple()) else { return false };
         // A notification with a higher number came first: what the body says may be older (`spec/ms-pres.md` 4.3).
         let overtaken = match (r.piggyback_cseq, dialog.remote_cseq) {
             (Some(body), Some(last)) => last >= body,
@@ -122,6 +127,9 @@ impl UcSide {
     }
 
     fn on_subscribe_refused(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
+        if self.flavour.is_simple() && self.on_simple_refused(cx, id, r) {
+            return;
+        }
         let Some(dialog) = self.dialogs.get(&id) else { return };
         let (watcher, live) = (dialog.watcher, dialog.live);
         let single = matches!(dialog.target, Target::Single { .. });
@@ -152,7 +160,7 @@ impl UcSide {
     }
 
     /// 423: asks for the longer time from now on; `false` when that was asked for already, or when the minimum keeps growing.
-    fn longer(&mut self, watcher: WatcherId, r: &Response<'_>) -> bool {
+    pub(super) fn longer(&mut self, watcher: WatcherId, r: &Response<'_>) -> bool {
         let it = &mut self.watchers[watcher.index()];
         match (r.status, r.min_expires_s) {
             (423, Some(min)) if it.expires_s.is_none_or(|asked| asked < min) => {
@@ -229,7 +237,7 @@ impl UcSide {
         match &dialog.target {
             Target::Home => Some(&mut watcher.home),
             Target::Pool(pool) => watcher.pools.get_mut(pool),
-            Target::Single { .. } => None,
+            Target::Single { .. } | Target::Calls { .. } => None,
         }
     }
 
@@ -250,6 +258,8 @@ impl UcSide {
             self.answer_body_faults(cx, id, r);
         } else if dialog_is_gone(r.status) {
             return self.end_dialog_soon(cx, id);
+        } else if self.flavour.is_simple() && ends_usage(r.status) && self.on_simple_refused(cx, id, r) {
+            return;
         } else if self.longer(watcher, r) {
             if let Some(dialog) = self.dialogs.get_mut(&id) {
                 dialog.refresh_due = true;

@@ -3,6 +3,7 @@
 //! On TCP nothing is retransmitted: a transaction is its branch, what it was for, and when it was sent. All of a link share one timer (Timer F), because all wait
 //! equally long.
 use super::dialog::hex_before_dot;
+use super::link::State;
 use super::publish::Speech;
 use super::{UcSide, UcTimer, key, request};
 use crate::action::Action;
@@ -10,7 +11,7 @@ use crate::cx::Cx;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
 use crate::note::Note;
 use crate::time::Mono;
-use crate::uc_event::{Body, CloseCause, Response, SipRequest, SubState};
+use crate::uc_event::{Body, CloseCause, Response, SipRequest, SubState, Transport};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -34,6 +35,8 @@ pub(super) enum Ask {
     End(DialogId),
     /// A request of a worker's publisher.
     Publisher(UserId, Speech),
+    /// PUBLISH (RFC 3903).
+    Pidf(UserId),
 }
 
 /// An unanswered request.
@@ -42,6 +45,14 @@ pub(super) struct Txn {
     pub(super) branch: Box<str>,
     pub(super) ask: Ask,
     pub(super) sent: Mono,
+    /// To be sent again: over datagrams, and when it is challenged. Kept with standard servers only.
+    pub(super) msg: Option<Box<SipRequest>>,
+    /// Challenges answered so far.
+    pub(super) tries: u8,
+    /// Timer E: the present interval, milliseconds.
+    pub(super) interval_ms: u64,
+    /// A provisional answer came.
+    pub(super) proceeding: bool,
 }
 
 /// RFC 3261 §8.1.1.7.
@@ -49,38 +60,74 @@ const COOKIE: &str = "z9hG4bK";
 
 impl UcSide {
     /// Sends a request and waits for its answer.
-    pub(super) fn send(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, mut msg: SipRequest) {
+    pub(super) fn send(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, msg: SipRequest) {
+        let mut msg = Box::new(msg);
+        msg.transport = cx.config.uc.transport();
+        if let Some(simple) = cx.config.uc.kind.simple() {
+            msg.local = self.links[id.index()].local;
+            self.sign(id, &mut msg);
+            Self::choose_transport(cx, simple, &mut msg);
+        }
+        self.transmit(cx, id, ask, msg, 0);
+    }
+
+    /// Sends a request that is complete but for its branch and our address; `tries`: how often it was challenged before.
+    pub(super) fn transmit(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, mut msg: Box<SipRequest>, tries: u8) {
         let now = cx.now.mono;
+        let keep = self.flavour.is_simple();
         let link = &mut self.links[id.index()];
         let number = link.next_txn;
         link.next_txn = link.next_txn.wrapping_add(1);
         msg.branch = format!("{COOKIE}{number:x}.{}", cx.entropy.hex(16)).into_boxed_str();
         msg.local = link.local;
-        msg.tls = cx.config.uc.tls;
         link.last_tx = now;
-        link.txns.insert(number, Txn { branch: msg.branch.clone(), ask, sent: now });
+        let kept = keep.then(|| msg.clone());
+        link.txns.insert(number, Txn { branch: msg.branch.clone(), ask, sent: now, msg: kept, tries, interval_ms: 0, proceeding: false });
         self.tally.requests += 1;
         if cx.deadlines.get(key(UcTimer::Transactions(id))).is_none() {
             cx.set(key(UcTimer::Transactions(id)), now + cx.config.uc.timers.transaction_timeout_ms);
         }
-        cx.act(Action::SendUc { link: id, msg: Box::new(msg) });
+        let datagram = msg.transport == Transport::Udp;
+        cx.act(Action::SendUc { link: id, msg });
+        if datagram {
+            self.arm_resend(cx, id, number);
+        }
     }
 
     pub(super) fn on_response(&mut self, cx: &mut Cx<'_>, id: UcLinkId, r: &Response<'_>) {
-        if r.status < 200 {
-            return;
-        }
         let link = &mut self.links[id.index()];
         let Some(number) = r.branch.strip_prefix(COOKIE).and_then(hex_before_dot) else { return };
         if link.txns.get(&number).is_none_or(|txn| *txn.branch != *r.branch) {
             return;
         }
+        if !core::mem::replace(&mut link.heard, true) {
+            self.on_first_answer(cx, id);
+        }
+        if r.status < 200 {
+            return self.on_provisional(id, number);
+        }
+        if matches!(r.status, 401 | 407) && self.answer_challenge(cx, id, number, r) {
+            return;
+        }
+        let link = &mut self.links[id.index()];
         let Some(txn) = link.txns.remove(&number) else { return };
         if link.txns.is_empty() {
             cx.clear(key(UcTimer::Transactions(id)));
         }
         self.finish(cx, id, txn.ask, r);
         self.pump(cx, id);
+    }
+
+    /// Somebody answers: a link of datagrams stands from now on.
+    fn on_first_answer(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
+        if !Self::is_udp(cx) {
+            return;
+        }
+        cx.note(Note::UcConnected { link: id });
+        let link = &mut self.links[id.index()];
+        if let (State::Registering(peer), false) = (link.state, cx.config.uc.register) {
+            link.state = State::Up(peer);
+        }
     }
 
     /// The end of a transaction, answered or timed out.
@@ -99,6 +146,7 @@ impl UcSide {
             Ask::Leave(dialog) => self.on_leave_answer(cx, dialog, r),
             Ask::End(dialog) => self.remove_dialog(cx, dialog),
             Ask::Publisher(user, speech) => self.on_publisher_answer(cx, id, user, speech, r),
+            Ask::Pidf(user) => self.on_publication_answer(cx, user, r),
         }
     }
 
@@ -115,7 +163,9 @@ impl UcSide {
             }
             let txn = oldest.remove();
             let silent = link.last_rx <= txn.sent;
-            if silent || matches!(txn.ask, Ask::Probe | Ask::Register(_) | Ask::Refresh(_)) {
+            // Where every worker has a dialog, one that is not answered says little about the others.
+            let vital = matches!(txn.ask, Ask::Probe | Ask::Register(_)) || (matches!(txn.ask, Ask::Refresh(_)) && !self.flavour.is_simple());
+            if silent || vital {
                 cx.note(Note::Uc { level: crate::config::NoteLevel::Warn, link: id, text: "no answer to a request: the connection is given up".into() });
                 return self.hang_up(cx, id, CloseCause::TimedOut);
             }
@@ -159,7 +209,8 @@ impl UcSide {
         let watcher = self.links[id.index()].watchers.0;
         let Some(it) = self.watchers.get(usize::from(watcher)) else { return };
         let call_id = format!("o.{}@{}", cx.entropy.hex(16), self.links[id.index()].local.ip()).into_boxed_str();
-        let msg = request::options(&cx.config.uc, it, call_id, cx.entropy.hex(10));
+        let mut msg = request::options(&cx.config.uc, it, call_id, cx.entropy.hex(10));
+        msg.epid = msg.epid.filter(|_| !self.flavour.is_simple());
         self.send(cx, id, Ask::Probe, msg);
     }
 }
@@ -186,6 +237,8 @@ fn timed_out() -> Response<'static> {
         contacts: Vec::new(),
         gruus: Vec::new(),
         record_routes: Vec::new(),
+        challenges: Vec::new(),
+        etag: None,
         diagnostics: None,
         body: Body::None,
     }

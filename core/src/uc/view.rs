@@ -88,6 +88,7 @@ impl UcSide {
                 fp.time(until);
             }
         }
+        let order: alloc::collections::BTreeMap<_, usize> = self.dialogs.keys().copied().zip(0..).collect();
         for dialog in self.dialogs.values() {
             // Dialog numbers are counters: their order counts, not their value.
             fp.debug(&(dialog.watcher, &dialog.target, dialog.live, dialog.busy, dialog.refresh_due, dialog.unheard > 0, &dialog.leaving, &dialog.refused));
@@ -95,7 +96,7 @@ impl UcSide {
             fp.time(dialog.expires_at);
         }
         for (_, slot) in self.table.iter() {
-            let at = self.dialogs.keys().position(|d| *d == slot.dialog);
+            let at = order.get(&slot.dialog);
             fp.debug(&(at, slot.watcher, slot.place, slot.aim, slot.heard, slot.told, slot.tries));
         }
         self.fingerprint_publishers(fp);
@@ -103,6 +104,8 @@ impl UcSide {
             fp.time(*at);
             fp.num(u64::from(user.0));
         }
+        self.calls_fingerprint(fp);
+        self.publications_fingerprint(fp);
     }
 }
 

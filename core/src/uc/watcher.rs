@@ -82,6 +82,8 @@ pub(super) struct WatcherSide {
     pub(super) home: Lane,
     pub(super) pools: BTreeMap<Box<str>, Lane>,
     pub(super) singles: VecDeque<UserId>,
+    /// Users whose calls are to be subscribed to.
+    pub(super) calls: VecDeque<UserId>,
     /// Dialogs that want a refresh or an un-subscription.
     pub(super) due: VecDeque<DialogId>,
     /// No new subscription before this.
@@ -110,6 +112,7 @@ impl WatcherSide {
             home: Lane::default(),
             pools: BTreeMap::new(),
             singles: VecDeque::new(),
+            calls: VecDeque::new(),
             due: VecDeque::new(),
             hold_until: None,
             refusals: 0,

@@ -133,7 +133,7 @@ pub struct FaultOperation {
 }
 
 /// One `publication` of a SERVICE request of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Publication {
     /// `categoryName`, `instance`, `container`.
     pub key: PublicationKey,
@@ -148,7 +148,7 @@ pub struct Publication {
 }
 
 /// What is published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum PublicationValue {
     /// `expires="0"` without child: the instance is deleted.
     Delete,

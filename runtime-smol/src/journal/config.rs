@@ -2,14 +2,14 @@
 use super::{Field, choice, record};
 use uc_core::config::{
     ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig,
-    Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher,
+    Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcKind, UcPace, UcTimers, Watcher,
 };
 use uc_core::input::{Choice, WorkerCommand};
 use uc_core::presence::Class;
 
 record! {
     Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level }
-    UcConfig { endpoints, tls, watchers, shared_connection, register, benotify, piggyback, categories, user_agent, timers, pace }
+    UcConfig { kind, endpoints, tls, watchers, shared_connection, register, benotify, piggyback, categories, user_agent, timers, pace }
     UcEndpoint { host, port }
     Watcher { uri, epid }
     UcTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, address_avoid_ms, transaction_timeout_ms, keepalive_ms, probe_ms, refresh_lead_ms, refresh_min_ms, register_lead_ms, retry_after_default_ms, retry_after_max_ms, retry_ms, retry_max_ms, denied_retry_ms, resource_retry_ms, resubscribe_jitter_ms, expires_s }
@@ -88,4 +88,4 @@ macro_rules! whole {
     )* };
 }
 
-whole!(PublishConfig, ChoiceConfig, Condition, Sync, WorkerCommand, Choice);
+whole!(UcKind, PublishConfig, ChoiceConfig, Condition, Sync, WorkerCommand, Choice);

@@ -42,6 +42,10 @@ pub(crate) enum Tag {
     UcKeepAlive,
     /// The unframed bytes of a SIP connection whose framing is lost.
     UcBroken,
+    /// A datagram that is no SIP.
+    UcDatagram,
+    /// The TCP connection for large requests is gone.
+    UcStreamLost,
     /// A bridge link stands.
     CtiConnected,
     /// A bridge link is gone.
@@ -69,7 +73,7 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::Start,
         Self::Time,
         Self::Wake,
@@ -80,6 +84,8 @@ impl Tag {
         Self::UcFrame,
         Self::UcKeepAlive,
         Self::UcBroken,
+        Self::UcDatagram,
+        Self::UcStreamLost,
         Self::CtiConnected,
         Self::CtiClosed,
         Self::CtiControl,

@@ -1,7 +1,7 @@
 //! What SIP links give, in a journal.
 use super::{Field, Tag, choice, put_record, record};
 use std::net::{IpAddr, SocketAddr};
-use uc_core::codec::sip::{self, Decoded, Framer, Step};
+use uc_core::codec::sip::{self, Datagram, Decoded, Framer, SipFault, Step};
 use uc_core::config::Limits;
 use uc_core::id::UcLinkId;
 use uc_core::uc_event::{Body, Calendar, CategoryDoc, CloseCause, Found, NoteValue, Notify, PublishTime, StateValue, SubState, TerminationReason, UcEvent};
@@ -152,7 +152,9 @@ pub(crate) fn put(link: UcLinkId, event: &UcEvent<'_>, frame: &[u8], out: &mut V
         UcEvent::Notify(notify) if put_notify(link, notify, out) => {}
         UcEvent::Notify(_) | UcEvent::Request(_) | UcEvent::Response(_) => put_frame(Tag::UcFrame, link, frame, out),
         UcEvent::Malformed(fault) if fault.is_fatal() => put_frame(Tag::UcBroken, link, &frame[..frame.len().min(BROKEN_BYTES_MAX)], out),
+        UcEvent::Malformed(SipFault::Dropped { kind: "datagram", .. }) => put_frame(Tag::UcDatagram, link, frame, out),
         UcEvent::Malformed(_) => put_frame(Tag::UcFrame, link, frame, out),
+        UcEvent::StreamLost => put_record(out, Tag::UcStreamLost, |out| link.0.put(out)),
         UcEvent::KeepAlive => put_record(out, Tag::UcKeepAlive, |out| link.0.put(out)),
         UcEvent::Connected { local } => put_record(out, Tag::UcConnected, |out| {
             link.0.put(out);
@@ -195,6 +197,11 @@ pub(crate) fn replay(tag: Tag, mut from: &[u8], limits: &Limits, connector: &mut
             let Step::Fault(fault) = framer.next() else { return None };
             hand(UcEvent::Malformed(&fault));
         }
+        Tag::UcDatagram => {
+            let Datagram::Message(_, Err(fault)) = sip::datagram(from, limits) else { return None };
+            hand(UcEvent::Malformed(&fault));
+        }
+        Tag::UcStreamLost => hand(UcEvent::StreamLost),
         Tag::UcKeepAlive => hand(UcEvent::KeepAlive),
         Tag::UcConnected => hand(UcEvent::Connected { local: Field::take(&mut from)? }),
         Tag::UcClosed => hand(UcEvent::Closed { why: Field::take(&mut from)? }),

@@ -1,5 +1,5 @@
 //! The fuzz body: what must hold for any bytes at all. Called by libFuzzer and, on the stable toolchain, by tests over corpus and mutations.
-use super::{Decoded, Framer, Head, SipFault, Step, decode, encode_answer, hot, message};
+use super::{Datagram, Decoded, Framer, Head, SipFault, Step, datagram, decode, encode_answer, hot, message};
 use crate::config::Limits;
 use alloc::format;
 use alloc::string::String;
@@ -13,6 +13,9 @@ use alloc::vec::Vec;
 pub fn fuzz(data: &[u8]) {
     let limits = Limits::default();
     let whole = outcomes(data, data.len().max(1), &limits);
+    if let Datagram::Message(frame, Err(fault)) = datagram(data, &limits) {
+        assert!(!fault.is_fatal() && frame.len() <= data.len(), "{fault}");
+    }
     for piece in [1, 7, 64] {
         assert_eq!(whole, outcomes(data, piece, &limits), "in pieces of {piece}");
     }

@@ -52,10 +52,16 @@ pub enum Name {
     MsPiggybackCseq,
     /// `ms-diagnostics` (MS-OCER)
     MsDiagnostics,
+    /// `WWW-Authenticate`
+    WwwAuthenticate,
+    /// `Proxy-Authenticate`
+    ProxyAuthenticate,
+    /// `SIP-ETag` (RFC 3903)
+    SipETag,
 }
 
 /// Long name, compact form, whether it may be there once only. In the order of [`Name`].
-const NAMES: [(Name, &str, u8, bool); 20] = [
+const NAMES: [(Name, &str, u8, bool); 23] = [
     (Name::Via, "Via", b'v', false),
     (Name::From, "From", b'f', true),
     (Name::To, "To", b't', true),
@@ -76,6 +82,9 @@ const NAMES: [(Name, &str, u8, bool); 20] = [
     (Name::MsKeepAlive, "ms-keep-alive", 0, false),
     (Name::MsPiggybackCseq, "ms-piggyback-cseq", 0, false),
     (Name::MsDiagnostics, "ms-diagnostics", 0, false),
+    (Name::WwwAuthenticate, "WWW-Authenticate", 0, false),
+    (Name::ProxyAuthenticate, "Proxy-Authenticate", 0, false),
+    (Name::SipETag, "SIP-ETag", 0, false),
 ];
 
 impl Name {

@@ -4,14 +4,16 @@ use super::SipFault;
 use super::head::{Head, Name, StartLine};
 use super::uri::{host_port, name_addr};
 use super::values::{self, Items, State, bad, param, text};
-use super::{Decoded, unanswerable};
+use super::{Decoded, digest, unanswerable};
 use crate::codec::xml::decode_body;
 use crate::config::Limits;
-use crate::uc_event::{Body, Notify, OtherRequest, Response};
+use crate::uc_event::{Body, Challenge, Notify, OtherRequest, Response};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
+/// Challenges of a response that are kept.
+const CHALLENGES_MAX: usize = 8;
 /// Contacts of a response that are kept.
 const CONTACTS_MAX: usize = 8;
 
@@ -122,6 +124,8 @@ fn response<'a>(head: &Head<'a>, status: u16, reason: &'a str, limits: &Limits) 
         contacts: contacts.iter().map(|contact| contact.uri).collect(),
         gruus,
         record_routes: record_routes(head)?,
+        challenges: challenges(head),
+        etag: head.get(Name::SipETag).and_then(digest::entity_tag),
         diagnostics: head.get(Name::MsDiagnostics).and_then(first_line),
         body: body(head, limits)?,
     })
@@ -195,6 +199,12 @@ fn own_expires(contacts: &[Contact<'_>], via: &[u8]) -> Option<u32> {
         many => many.iter().find(|contact| address(contact.uri))?,
     };
     param(own.params, b"expires").ok().flatten().and_then(values::number)
+}
+
+/// The challenges that can be answered; others (NTLM, Kerberos, unreadable ones) count as none.
+fn challenges<'a>(head: &Head<'a>) -> Vec<Challenge<'a>> {
+    let of = |name, proxy| head.all(name).filter_map(move |value| digest::challenge(value, proxy));
+    of(Name::WwwAuthenticate, false).chain(of(Name::ProxyAuthenticate, true)).take(CHALLENGES_MAX).collect()
 }
 
 fn record_routes<'a>(head: &Head<'a>) -> Result<Vec<&'a str>, SipFault> {

@@ -1,9 +1,11 @@
-//! SIP on a stream (RFC 3261 §7, §18.3, §25; `spec/ms-pres.md` 1.4, 1.5): framing, lexing, decoding, printing.
+//! SIP on a stream or in datagrams (RFC 3261 §7, §18, §25; `spec/ms-pres.md` 1.4, 1.5): framing, lexing, decoding, printing.
 //!
 //! Bytes go through [`Framer`] (messages), [`decode`] (types of the core), and back through [`encode_answer`] and [`encode_request`]. The NOTIFY that comes for every
 //! presence change takes a shortcut (`hot`); everything else takes the general path, and both give the same. Our own lexer reads everything, since no general
 //! SIP parser knows BENOTIFY and SERVICE or leaves Microsoft's URI parameters unharmed; rsip judges the lexer in tests.
 mod answer;
+mod datagram;
+mod digest;
 mod fault;
 mod framer;
 mod fuzz;
@@ -16,11 +18,12 @@ mod uri;
 mod values;
 
 pub use answer::encode_answer;
+pub use datagram::{Datagram, datagram};
 pub use fault::SipFault;
 pub use framer::{Framer, Span, Step};
 pub use fuzz::fuzz;
 pub use head::{Head, Header, Headers, Name, StartLine};
-pub use request::encode_request;
+pub use request::{encode_request, encode_request_with};
 
 use crate::config::Limits;
 use crate::uc_event::{Notify, OtherRequest, Response};

@@ -1,9 +1,11 @@
 //! Prints our requests (RFC 3261 §7, §8.1.1; `spec/ms-pres.md` 1.3, 3.1, 4.2). Strings come ready from the core; here is only the order, the line ends, and the body.
 use super::answer::Text;
-use crate::codec::xml::{encode_batch, encode_publish, encode_roaming_list};
+use super::digest;
+use crate::codec::xml::{encode_batch, encode_pidf, encode_publish, encode_roaming_list};
 use crate::directory::Directory;
 use crate::id::WatcherId;
-use crate::uc_event::{SipBody, SipRequest};
+use crate::uc_event::{SipBody, SipRequest, Transport};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::SocketAddr;
@@ -14,15 +16,23 @@ const BATCH_TYPE: &str = "application/msrtc-adrl-categorylist+xml";
 const PUBLISH_TYPE: &str = "application/msrtc-category-publish+xml";
 /// Media type of a self subscription.
 const ROAMING_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
+/// Media type of a presence document.
+const PIDF_TYPE: &str = "application/pidf+xml";
 
-/// Prints a request.
+/// Prints a request that answers no challenge.
 pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>) {
+    encode_request_with(msg, directory, &mut |_| None, out);
+}
+
+/// Prints a request; `secret` gives the passwords behind references. Without its password a challenge stays unanswered and the server will ask again.
+pub fn encode_request_with(msg: &SipRequest, directory: &Directory, secret: &mut dyn FnMut(&str) -> Option<String>, out: &mut Vec<u8>) {
     let method = msg.method.as_str();
     put(out, &[method, " ", &msg.uri, " SIP/2.0"]);
     let address = Address(msg.local);
     // Writing to a Vec cannot fail.
-    let _ = write!(Text(out), "Via: SIP/2.0/{} {address};branch=", if msg.tls { "TLS" } else { "TCP" });
-    put(out, &[&msg.branch]);
+    let _ = write!(Text(out), "Via: SIP/2.0/{} {address};branch=", msg.transport.as_str());
+    // Datagrams are answered where they came from (RFC 3581).
+    put(out, &[&msg.branch, if msg.transport == Transport::Udp { ";rport" } else { "" }]);
     put(out, &["Max-Forwards: 70"]);
     for route in &msg.routes {
         put(out, &["Route: <", route, ">"]);
@@ -42,6 +52,13 @@ pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>
     }
     for (name, value) in &msg.headers {
         put(out, &[name, ": ", value]);
+    }
+    for auth in &msg.auth {
+        if let Some(password) = secret(&auth.password_ref) {
+            let mut line = String::new();
+            digest::print(auth, method, &msg.uri, &password, &mut line);
+            put(out, &[&line]);
+        }
     }
     body(&msg.body, &msg.to, directory, out);
 }
@@ -72,6 +89,14 @@ fn body(body: &SipBody, to: &str, directory: &Directory, out: &mut Vec<u8>) {
         SipBody::RoamingList => {
             encode_roaming_list(&mut text);
             ROAMING_TYPE
+        }
+        SipBody::Pidf { user, row } => {
+            // A worker or row that is gone since leaves nothing to say; the publication is withdrawn by the same re-configuration.
+            let uri = if directory.has_user(*user) { directory.uri(*user) } else { "" };
+            if let Some(state) = directory.config().publish.state(*row) {
+                encode_pidf(uri, state, &mut text);
+            }
+            PIDF_TYPE
         }
     };
     let _ = write!(Text(out), "Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n", text.len());
@@ -134,7 +159,7 @@ mod tests {
             method: Method::Subscribe,
             uri: "sip:w@contoso.example".into(),
             local: "[2001:db8::20]:55117".parse().expect("address"),
-            tls: true,
+            transport: Transport::Tls,
             branch: "z9hG4bKb1".into(),
             from: "sip:w@contoso.example".into(),
             from_tag: "f1".into(),
@@ -146,6 +171,7 @@ mod tests {
             routes: vec!["sip:fe01:5061;transport=tls;opaque=state:F:T;lr;ms-route-sig=aa".into(), "sip:fe02;lr".into()].into(),
             contact: Some("<sip:[2001:db8::20]:55117;transport=tls>".into()),
             headers: vec![("User-Agent", Cow::Borrowed("UCConnector/0.1")), ("Event", Cow::Borrowed("presence"))],
+            auth: Vec::new(),
             body: SipBody::None,
         }
     }
@@ -168,7 +194,7 @@ mod tests {
     #[test]
     fn a_batch_is_framed_by_its_length_and_names_the_users_that_have_a_uri() {
         let body = SipBody::Batch { watcher: WatcherId(0), unsubscribe: false, users: vec![UserId(0), UserId(1), UserId(2), UserId(99)].into() };
-        let text = print(&SipRequest { body, to_tag: Some("t2".into()), epid: None, tls: false, ..request() });
+        let text = print(&SipRequest { body, to_tag: Some("t2".into()), epid: None, transport: Transport::Tcp, ..request() });
         let mut framer = Framer::new(&Limits::default());
         framer.push(text.as_bytes());
         let Step::Message(span) = framer.next() else { panic!("no message: {text}") };

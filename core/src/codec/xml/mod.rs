@@ -16,6 +16,7 @@ mod media_type;
 mod multipart;
 mod owned;
 mod pidf;
+mod pidf_write;
 mod publish;
 mod refusal;
 mod registration;
@@ -30,6 +31,7 @@ mod tests;
 pub use batch::encode_batch;
 pub use fault::{QUOTE_CHARS_MAX, XmlFault};
 pub(crate) use owned::{note_text, user_state};
+pub use pidf_write::encode_pidf;
 pub(crate) use publish::shown;
 pub use publish::{encode_publish, encode_roaming_list};
 

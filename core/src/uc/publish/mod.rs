@@ -205,6 +205,9 @@ impl UcSide {
         if self.draining || !cx.directory.has_user(user) {
             return;
         }
+        if self.flavour.is_simple() {
+            return self.publish_pidf(cx, user, row);
+        }
         if !self.publishing.all.contains_key(&user) && !self.begin(cx, user) {
             return self.owe(cx, user, if row.is_some() { Owed::Failed } else { Owed::Nothing });
         }

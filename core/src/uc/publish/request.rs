@@ -6,7 +6,7 @@ use crate::cx::Cx;
 use crate::id::UserId;
 use crate::uc::request::{Headers, NOWHERE, transport};
 use crate::uc::watcher::WatcherSide;
-use crate::uc_event::{Method, SipBody, SipRequest};
+use crate::uc_event::{Method, SipBody, SipRequest, Transport};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -23,7 +23,7 @@ impl Publisher {
             method,
             uri: self.uri.clone(),
             local: NOWHERE,
-            tls: false,
+            transport: Transport::Tcp,
             branch: Box::default(),
             from: self.uri.clone(),
             from_tag: Box::default(),
@@ -35,6 +35,7 @@ impl Publisher {
             routes: Box::default(),
             contact: Some(contact),
             headers,
+            auth: Vec::new(),
             body: SipBody::None,
         }
     }

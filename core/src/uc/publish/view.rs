@@ -9,6 +9,9 @@ use crate::views::PublisherView;
 impl UcSide {
     /// What is published for a worker; `None` when nothing is, and nothing is under way.
     pub(crate) fn publisher(&self, user: UserId) -> Option<PublisherView> {
+        if self.flavour.is_simple() {
+            return self.pidf_view(user);
+        }
         let it = self.publishing.all.get(&user)?;
         let stands = match it.own.at(PublicationKey::Timed2).by {
             super::own::By::Us(row) => Some(row),
@@ -26,7 +29,7 @@ impl UcSide {
 
     /// Publishers there are.
     pub(crate) fn publishers(&self) -> usize {
-        self.publishing.all.len()
+        self.publishing.all.len() + self.publications_count()
     }
 
     pub(in crate::uc) fn fingerprint_publishers(&self, fp: &mut Fp) {

@@ -321,7 +321,7 @@ impl Chaos {
             match &dialog.target {
                 Target::Home => assert_eq!(watcher.home.dialog, Some(*id)),
                 Target::Pool(pool) => assert_eq!(watcher.pools[pool].dialog, Some(*id)),
-                Target::Single { .. } => {}
+                Target::Single { .. } | Target::Calls { .. } => {}
             }
         }
         for (id, link) in side.links.iter().enumerate() {

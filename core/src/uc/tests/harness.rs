@@ -167,6 +167,23 @@ impl World {
         self.sort();
     }
 
+    /// Lets time pass with a peer that is alive and answers probes.
+    pub(super) fn live(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.run(end.since(self.now).min(1_000));
+            self.event(SIP0, UcEvent::KeepAlive);
+            for _ in 0..self.sent.len() {
+                let Some((link, msg)) = self.sent.pop_front() else { break };
+                if msg.method == Method::Options {
+                    self.answer_on(link, &msg, 200, |_| {});
+                } else {
+                    self.sent.push_back((link, msg));
+                }
+            }
+        }
+    }
+
     /// A command of presence, in the down pass.
     pub(super) fn publish(&mut self, user: UserId, row: Option<crate::config::StateRow>) {
         let before = self.facts.len();
@@ -285,6 +302,8 @@ pub(super) fn response(msg: &SipRequest, status: u16) -> Response<'_> {
         contacts: vec!["sip:fe01.contoso.example:5061;transport=tls"],
         gruus: Vec::new(),
         record_routes: vec!["sip:a.example;lr", "sip:b.example;lr;ms-route-sig=x"],
+        challenges: Vec::new(),
+        etag: None,
         diagnostics: None,
         body: Body::None,
     }

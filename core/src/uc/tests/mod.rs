@@ -6,4 +6,6 @@ mod links;
 mod notifications;
 mod publishing;
 mod registration;
+mod simple;
+mod simple_publish;
 mod subscriptions;
