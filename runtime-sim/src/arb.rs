@@ -1,7 +1,8 @@
 //! Draws a run's steps from the tape.
+use crate::both::Way;
 use crate::choices::{Choices, ratio};
 use crate::options::{Kind, Options};
-use crate::steps::{Fate, Hand, RegistrarSays, Server, Step, Timed};
+use crate::steps::{Fate, Hand, Own, RegistrarSays, Server, Step, Timed};
 use uc_core::Mono;
 use uc_core::config::Redundancy;
 
@@ -25,6 +26,8 @@ const STATES: [(u32, &str); 14] = [
 /// Rare: unknown, and below the first class.
 const ODD_STATES: [(u32, &str); 2] = [(0, ""), (2999, "")];
 const NOTES: [&str; 5] = ["", "Lunch", "Back at 17:00 <tomorrow> & \"later\"", "Besprechung in Zürich", "a\\b"];
+/// A call rings for so long, milliseconds.
+pub const RINGS_MS: u64 = 2_000;
 const ERROR_CODES: [u16; 5] = [57, 58, 40, 50, 220];
 
 struct Draft<'t, 'a> {
@@ -57,7 +60,94 @@ pub fn steps(options: &Options, tape: &mut Choices<'_>) -> Vec<Timed> {
     out
 }
 
+/// What runs in both directions add: calls, people's own clients, desktops; kept in time order.
+pub fn more_steps(options: &Options, tape: &mut Choices<'_>, steps: &mut Vec<Timed>) {
+    if options.both.way == Way::Normal {
+        return;
+    }
+    let mut draft = Draft { tape, options, out: std::mem::take(steps), present: Vec::new(), next_person: 0 };
+    let end = u64::from(options.minutes) * 60_000;
+    for (every, kind) in [(options.both.calls_every_ms, 0), (options.both.clients_every_ms, 1), (options.both.calls_every_ms * 4, 2)] {
+        if every == 0 {
+            continue;
+        }
+        let mut at = draft.pause(every);
+        while at < end && !draft.tape.is_empty() {
+            match kind {
+                0 => draft.call(at),
+                1 => draft.client(at),
+                _ => draft.desktop(at),
+            }
+            at += draft.pause(every);
+        }
+    }
+    let mut out = draft.out;
+    out.retain(|timed| timed.at.0 < end);
+    // Stable: what was there before keeps its order.
+    out.sort_by_key(|timed| timed.at);
+    *steps = out;
+}
+
 impl Draft<'_, '_> {
+    fn worker(&mut self) -> u16 {
+        self.tape.index(usize::from(self.options.workers)) as u16
+    }
+
+    fn call(&mut self, at: u64) {
+        let worker = self.worker();
+        let longest = self.tape.pick(&[1_000, 20_000, 90_000]);
+        let talk_ms = if self.tape.chance(ratio(1, 10)) { 0 } else { self.tape.range(1, longest) as u32 };
+        let business = self.tape.chance(ratio(5, 6));
+        self.push(at, Step::Call { worker, talk_ms, business });
+        // People act when a call ends: in the menu of their client, or at their desktop.
+        let after = at + RINGS_MS + u64::from(talk_ms) + self.tape.range(0, 4_000);
+        match self.tape.index(6) {
+            0 => self.by_hand(after, worker),
+            1 => {
+                let hand = self.tape.pick(&[Hand::Ready, Hand::NotReady]);
+                self.push(after, Step::Foreign(worker, hand));
+            }
+            2 => {
+                let hand = self.tape.pick(&[Hand::Ready, Hand::NotReady]);
+                self.push(after, Step::Foreign(worker, hand));
+                self.by_hand(after, worker);
+            }
+            _ => {}
+        }
+    }
+
+    fn by_hand(&mut self, at: u64, worker: u16) {
+        let own = self.tape.pick(&[Own::Menu, Own::Menu, Own::Timed]);
+        let state = self.tape.pick(&[Some(3_500), Some(6_500), Some(9_500), Some(12_500), Some(15_500), None]);
+        self.push(at, Step::Client(worker, own, state));
+    }
+
+    fn client(&mut self, at: u64) {
+        let worker = self.worker();
+        let back = at + self.length();
+        match self.tape.index(4) {
+            0 => self.by_hand(at, worker),
+            1 => {
+                let idle = self.tape.pick(&[5_000, 15_500]);
+                self.push(at, Step::Client(worker, Own::Machine, Some(idle)));
+                self.push(back, Step::Client(worker, Own::Machine, Some(3_500)));
+            }
+            2 => {
+                self.push(at, Step::Client(worker, Own::Phone, Some(6_500)));
+                self.push(back, Step::Client(worker, Own::Phone, None));
+            }
+            _ => {
+                self.push(at, Step::Client(worker, Own::Calendar, Some(6_500)));
+                self.push(back, Step::Client(worker, Own::Calendar, None));
+            }
+        }
+    }
+
+    fn desktop(&mut self, at: u64) {
+        let (worker, hand) = (self.worker(), self.tape.pick(&[Hand::Ready, Hand::NotReady, Hand::Login, Hand::AfterCall]));
+        self.push(at, Step::Foreign(worker, hand));
+    }
+
     /// Uniform in half to one and a half of the mean.
     fn pause(&mut self, mean_ms: u64) -> u64 {
         self.tape.range(mean_ms / 2, mean_ms + mean_ms / 2).max(1)

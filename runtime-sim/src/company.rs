@@ -6,7 +6,7 @@ use crate::peers::tserver::{AfterLogin, Standby, TServerConfig as PairConfig, TS
 use crate::rng::Rng;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy};
+use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy};
 use uc_core::config::{SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, Watcher};
 use uc_core::{Config, Mono, Now};
 
@@ -72,8 +72,8 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
     let servers = (0..t_servers(options)).map(|at| TServerConfig { name: t_server_name(at).into(), address: format!("tsrv{}:7001", at + 1).into() });
     let watcher = |at: u16| Watcher { uri: format!("sip:watcher{at}@{DOMAIN}").into(), epid: format!("ucc{at:06}").into() };
     Arc::new(Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
+        mode: options.both.mode(),
+        publish: options.both.publish(),
         choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig {
@@ -141,6 +141,8 @@ pub fn pair(options: &Options) -> PairConfig {
         link_flap_on_switchover: coin(),
         restore_event: coin(),
         death_logs_out: coin(),
+        acw_after_released: options.both.work_after_release,
+        acw_refuses_requests: options.both.work_refuses,
         // A server that loses answers cannot tell what the connector has given up; the checker `storm` can.
         check_in_flight: !odd,
         ..PairConfig::default()

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arb;
+pub mod both;
 pub mod checkers;
 pub mod choices;
 pub mod company;

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use uc_runtime_sim::both::{Modes, Way};
 use uc_runtime_sim::replay;
 use uc_runtime_sim::run::{Outcome, Plan, Size};
 use uc_runtime_sim::shrink::shrink;
@@ -24,6 +25,8 @@ cargo sim [options]                 run seeds; exit 0: nothing found
   --trace            with --seed: print the story
   --minutes M        virtual minutes of chaos (default 60)
   --workers W        workers (default 20)
+  --modes M          any (default): half of the seeds normal, the others one of these; normal: every seed as it always was; respect: After Call Work is
+                     respected; both: it is published; push: every agent state is published
   --jobs J           threads (default 2)
   --check            run every seed twice and compare the hashes
   --keep-going       do not stop at the first failure; count failures by checker
@@ -43,6 +46,7 @@ struct Args {
     from: u64,
     trace: bool,
     size: Size,
+    modes: Modes,
     jobs: usize,
     check: bool,
     keep_going: bool,
@@ -58,6 +62,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         from: 0,
         trace: false,
         size: Size::default(),
+        modes: Modes::Any,
         jobs: 2,
         check: false,
         keep_going: false,
@@ -77,6 +82,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
             "--minutes" => args.size.minutes = number(value()?)? as u32,
             "--workers" => args.size.workers = u16::try_from(number(value()?)?).map_err(|_| "--workers: at most 65535")?,
             "--jobs" => args.jobs = number(value()?)?.clamp(1, 256) as usize,
+            "--modes" => args.modes = modes(&value()?)?,
             "--check" => args.check = true,
             "--keep-going" => args.keep_going = true,
             "--no-shrink" => args.shrink = false,
@@ -105,7 +111,7 @@ fn main() -> ExitCode {
         return replay_file(file, args.trace);
     }
     if args.trace {
-        return one(&Plan::of_seed(args.from, args.size), true);
+        return one(&Plan::with_modes(args.from, args.size, args.modes), true);
     }
     sweep(&args)
 }
@@ -178,6 +184,22 @@ fn replay_file(file: &str, told: bool) -> ExitCode {
     }
 }
 
+fn modes(word: &str) -> Result<Modes, String> {
+    match word {
+        "any" => Ok(Modes::Any),
+        "normal" => Ok(Modes::Normal),
+        other => Way::from_word(other).map(Modes::Only).ok_or_else(|| format!("--modes: \"{other}\" is none of any, normal, respect, both, push")),
+    }
+}
+
+const fn modes_word(modes: Modes) -> &'static str {
+    match modes {
+        Modes::Any => "any",
+        Modes::Normal => "normal",
+        Modes::Only(way) => way.word(),
+    }
+}
+
 #[derive(Default)]
 struct Tally {
     /// Failures by checker: how many, and the first seeds.
@@ -225,7 +247,7 @@ fn sweep(args: &Args) -> ExitCode {
 }
 
 fn try_seed(seed: u64, args: &Args, events: &AtomicU64) -> Option<(String, String)> {
-    let plan = Plan::of_seed(seed, args.size);
+    let plan = Plan::with_modes(seed, args.size, args.modes);
     match try_run(&plan, false) {
         Err(panic) => Some(("crash".into(), panic)),
         Ok(outcome) => {
@@ -266,8 +288,8 @@ fn report(args: &Args, tally: &Tally) -> ExitCode {
         }
     }
     let seed = examples[0].0;
-    println!("options {}", Plan::of_seed(seed, args.size).options);
-    println!("again: cargo sim --seed {seed} --minutes {} --workers {} --trace", args.size.minutes, args.size.workers);
+    println!("options {}", Plan::with_modes(seed, args.size, args.modes).options);
+    println!("again: cargo sim --seed {seed} --minutes {} --workers {} --modes {} --trace", args.size.minutes, args.size.workers, modes_word(args.modes));
     if args.shrink {
         write_shrunk(args, seed, checker);
     }
@@ -275,7 +297,7 @@ fn report(args: &Args, tally: &Tally) -> ExitCode {
 }
 
 fn write_shrunk(args: &Args, seed: u64, checker: &str) {
-    let plan = Plan::of_seed(seed, args.size);
+    let plan = Plan::with_modes(seed, args.size, args.modes);
     if verdict(&plan).is_none_or(|(again, _)| again != checker) {
         println!("the run does not fail a second time: it is not deterministic");
         return;

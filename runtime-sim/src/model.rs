@@ -2,6 +2,7 @@
 //!
 //! It knows presence, the mapping and the rule for other people's hands; it knows no links, dialogs, requests or time-outs. Where the order of two things cannot be
 //! known (a presence change and a foreign hand within the time messages travel or links are down), it allows both outcomes.
+use crate::both::Way;
 use crate::steps::Hand;
 use std::collections::BTreeMap;
 use uc_core::config::{ForeignRule, PresenceConfig, Rule};
@@ -23,6 +24,8 @@ pub struct WorkerModel {
     target: Option<Rule>,
     /// The last change may not have arrived: its request was answered with an error that is not repeated.
     pub excused: bool,
+    /// A call came: T-Server changed the agent by itself, once or more.
+    pub called: bool,
 }
 
 /// What the contact centre may show.
@@ -64,6 +67,8 @@ impl Shown {
             Hand::Ready => Self::Ready,
             Hand::NotReady | Hand::AfterCall => Self::NotReady,
             Hand::Logout => Self::LoggedOut,
+            // Not ready, or ready, as T-Server chooses after a login.
+            Hand::Login => Self::Other,
         }
     }
 }
@@ -72,14 +77,23 @@ impl Shown {
 #[derive(Clone, Debug)]
 pub struct Model {
     rules: PresenceConfig,
+    way: Way,
+    /// `publish.after` lets what T-Server chose stand.
+    stand: bool,
     workers: BTreeMap<u16, WorkerModel>,
 }
 
 impl Model {
     /// Nobody known yet.
     #[must_use]
-    pub const fn new(rules: PresenceConfig) -> Self {
-        Self { rules, workers: BTreeMap::new() }
+    pub const fn new(rules: PresenceConfig, way: Way, stand: bool) -> Self {
+        Self { rules, way, stand, workers: BTreeMap::new() }
+    }
+
+    /// Which way states travel.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        self.way
     }
 
     /// A worker's presence changed. `may_cross`: the change may still cross a foreign hand that came before it.
@@ -105,6 +119,11 @@ impl Model {
         self.workers.entry(worker).or_default().hands.push(hand);
     }
 
+    /// A call comes to the worker.
+    pub fn called(&mut self, worker: u16) {
+        self.workers.entry(worker).or_default().called = true;
+    }
+
     /// A request about this worker was refused for good.
     pub fn excuse(&mut self, worker: u16) {
         self.workers.entry(worker).or_default().excused = true;
@@ -115,6 +134,7 @@ impl Model {
         for worker in self.workers.values_mut() {
             worker.hands.clear();
             worker.excused = false;
+            worker.called = false;
         }
     }
 
@@ -127,6 +147,9 @@ impl Model {
     /// What the contact centre may show for this worker once everything has arrived.
     #[must_use]
     pub fn expect(&self, worker: u16) -> Expect {
+        if self.way == Way::Push {
+            return Expect::Anything;
+        }
         let Some(it) = self.workers.get(&worker) else { return Expect::Anything };
         let Some(target) = it.target.filter(|_| !it.excused) else { return Expect::Anything };
         // Whether what was published before a class that changes nothing was heard in time is open.
@@ -142,8 +165,15 @@ impl Model {
         for hand in &it.hands {
             let rule = if *hand == Hand::Logout { self.rules.foreign_logout } else { self.rules.foreign };
             if rule == ForeignRule::UntilNextPresence {
-                shown.push(Shown::of_hand(*hand));
+                match hand {
+                    Hand::Login => shown.extend([Shown::Ready, Shown::NotReady, Shown::Other]),
+                    _ => shown.push(Shown::of_hand(*hand)),
+                }
             }
+        }
+        // Where nothing is kept up, or what T-Server chose stands, calls leave their traces.
+        if it.called && (self.way == Way::Normal || self.stand) {
+            shown.extend([Shown::Ready, Shown::NotReady]);
         }
         shown.sort_unstable();
         shown.dedup();
@@ -164,7 +194,7 @@ mod tests {
     use super::*;
 
     fn model() -> Model {
-        Model::new(PresenceConfig::default())
+        Model::new(PresenceConfig::default(), Way::Normal, false)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a run is like: the shape of the world and the weights of its faults, drawn by swarm (each run switches some faults off and weighs the rest wildly, so that
 //! rare combinations get runs of their own).
+use crate::both::BothOptions;
 use crate::choices::{Choices, ratio};
 use crate::net::NetOptions;
 use std::fmt;
@@ -135,6 +136,8 @@ pub struct Options {
     pub odd_peers: bool,
     /// Mean number of inputs after which the connector is exchanged for its own checkpoint; 0 never. Makes no difference to the run.
     pub restore_every: u32,
+    /// States in both directions.
+    pub both: BothOptions,
     /// The network.
     pub net: NetOptions,
 }
@@ -166,6 +169,7 @@ impl Options {
             expires_s: 28_800,
             odd_peers: false,
             restore_every: 0,
+            both: BothOptions::default(),
             net: NetOptions::default(),
         }
     }
@@ -237,7 +241,8 @@ impl fmt::Display for Options {
         let net = &self.net;
         write!(f, " expires={} odd-peers={} restore-every={}", self.expires_s, self.odd_peers, self.restore_every)?;
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
-        write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)
+        write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)?;
+        write!(f, "{}", self.both)
     }
 }
 
@@ -280,7 +285,7 @@ impl Options {
             "split" => self.net.split_per_mille = value.parse().ok()?,
             "crumbs" => self.net.crumbs_per_mille = value.parse().ok()?,
             "join" => self.net.join_per_mille = value.parse().ok()?,
-            _ => return None,
+            other => return self.both.set(other, value),
         }
         Some(())
     }

@@ -1,5 +1,6 @@
 //! A whole run: options and steps from a seed or from bytes, and what came of it.
 use crate::arb;
+use crate::both::{BothOptions, Modes};
 use crate::choices::Choices;
 use crate::options::Options;
 use crate::sabotage::Sabotage;
@@ -47,7 +48,13 @@ impl Plan {
     /// The run of a seed.
     #[must_use]
     pub fn of_seed(seed: u64, size: Size) -> Self {
-        Self::draw(seed, size, &mut Choices::from_seed(seed))
+        Self::with_modes(seed, size, Modes::Normal)
+    }
+
+    /// The run of a seed in one of these modes; [`Plan::of_seed`] with more on top of it.
+    #[must_use]
+    pub fn with_modes(seed: u64, size: Size, modes: Modes) -> Self {
+        Self::draw(seed, size, modes, &mut Choices::from_seed(seed))
     }
 
     /// The run on a tape of bytes; the first choice is its seed.
@@ -55,13 +62,15 @@ impl Plan {
     pub fn of_bytes(bytes: &[u8], size: Size) -> Self {
         let mut tape = Choices::from_bytes(bytes);
         let seed = tape.range(0, u64::from(u32::MAX));
-        Self::draw(seed, size, &mut tape)
+        Self::draw(seed, size, Modes::Any, &mut tape)
     }
 
-    fn draw(seed: u64, size: Size, tape: &mut Choices<'_>) -> Self {
+    fn draw(seed: u64, size: Size, modes: Modes, tape: &mut Choices<'_>) -> Self {
         let mut options = Options::swarm(seed, tape);
         (options.workers, options.minutes) = (size.workers, size.minutes);
-        let steps = arb::steps(&options, tape);
+        let mut steps = arb::steps(&options, tape);
+        options.both = BothOptions::swarm(modes, tape);
+        arb::more_steps(&options, tape, &mut steps);
         Self { options, steps }
     }
 

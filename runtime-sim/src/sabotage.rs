@@ -24,6 +24,16 @@ pub enum Sabotage {
     Impure,
     /// The core is not woken (deadline).
     OverSleep,
+    /// The core is not told the work mode of what T-Server enters by itself (acw).
+    ForgetWork,
+    /// The core does not hear that T-Server left After Call Work (acw).
+    EndlessWork,
+    /// Each publication is seen twice (publisher).
+    DoublePublication,
+    /// Each state request is seen with eight more behind it (ping-pong).
+    PingPong,
+    /// The worker's own publication is overwritten in the pool, by nobody's wish (preserved).
+    Vandal,
     /// Rubbish is sent to the pool (peers).
     Rubbish,
 }

@@ -50,7 +50,11 @@ fn drop_steps(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool)
 type Change = fn(&mut Options);
 
 fn calm_down(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool) {
-    let changes: [Change; 8] = [
+    let changes: [Change; 12] = [
+        |o| o.both.conflicts_pm = 0,
+        |o| (o.both.work_refuses, o.both.work_after_release) = (false, false),
+        |o| (o.both.guard_ms, o.both.limit_ms) = (0, 0),
+        |o| (o.both.stand, o.both.by_aggregate) = (false, false),
         |o| o.odd_peers = false,
         |o| o.net = NetOptions::default(),
         |o| o.net.jitter_ms = 0,
@@ -74,7 +78,13 @@ fn calm_down(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool) 
 
 const fn worker_of(step: &Step) -> Option<u16> {
     match step {
-        Step::Presence { worker, .. } | Step::Foreign(worker, _) | Step::Errors { worker, .. } | Step::Add(worker) | Step::Remove(worker) => Some(*worker),
+        Step::Presence { worker, .. }
+        | Step::Call { worker, .. }
+        | Step::Client(worker, ..)
+        | Step::Foreign(worker, _)
+        | Step::Errors { worker, .. }
+        | Step::Add(worker)
+        | Step::Remove(worker) => Some(*worker),
         _ => None,
     }
 }

@@ -57,6 +57,31 @@ pub enum Hand {
     AfterCall,
     /// Logged out.
     Logout,
+    /// Logged in, where the agent is not.
+    Login,
+}
+
+/// Which of a worker's own publications changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Own {
+    /// The menu of the client, until further notice.
+    Menu,
+    /// The menu, time-bound: the same instance as ours.
+    Timed,
+    /// Keyboard and mouse.
+    Machine,
+    /// A call in the client.
+    Phone,
+    /// The calendar.
+    Calendar,
+}
+
+impl Own {
+    /// A person did it, not a machine.
+    #[must_use]
+    pub const fn by_hand(self) -> bool {
+        matches!(self, Self::Menu | Self::Timed)
+    }
 }
 
 /// What the registrar may say.
@@ -117,6 +142,17 @@ pub enum Step {
     Add(u16),
     /// A person leaves the people file.
     Remove(u16),
+    /// A call comes to a worker's agent.
+    Call {
+        /** index of the person */
+        worker: u16,
+        /** it lasts so long, milliseconds; 0: never answered */
+        talk_ms: u32,
+        /** came through a queue */
+        business: bool,
+    },
+    /// A client of the worker's own publishes a number, or takes its publication away.
+    Client(u16, Own, Option<u32>),
     /// Everything is mended: faults off, servers up.
     Calm,
 }
@@ -138,7 +174,8 @@ words!(Fate {
     Kill = "kill", Silent = "silent", Revive = "revive", Partition = "partition", Heal = "heal", Stall = "stall", Resume = "resume", Backlog = "backlog",
     Accept = "accept",
 });
-words!(Hand { Ready = "ready", NotReady = "not-ready", AfterCall = "after-call", Logout = "logout" });
+words!(Hand { Ready = "ready", NotReady = "not-ready", AfterCall = "after-call", Logout = "logout", Login = "login" });
+words!(Own { Menu = "menu", Timed = "timed", Machine = "machine", Phone = "phone", Calendar = "calendar" });
 words!(RegistrarSays { Unregistered = "unregistered", Deactivated = "deactivated", Unavailable = "unavailable", Available = "available" });
 
 impl fmt::Display for Server {
@@ -169,6 +206,9 @@ impl fmt::Display for Step {
             Self::Slow(ms) => write!(f, "slow {ms}"),
             Self::Add(worker) => write!(f, "add {worker}"),
             Self::Remove(worker) => write!(f, "remove {worker}"),
+            Self::Call { worker, talk_ms, business } => write!(f, "call {worker} {talk_ms} {}", if *business { "business" } else { "private" }),
+            Self::Client(worker, own, Some(number)) => write!(f, "client {worker} {} {number}", own.word()),
+            Self::Client(worker, own, None) => write!(f, "client {worker} {} -", own.word()),
             Self::Calm => f.write_str("calm"),
         }
     }
@@ -216,6 +256,19 @@ fn parse_step(text: &str) -> Option<Step> {
         "slow" => Step::Slow(next()?.parse().ok()?),
         "add" => Step::Add(next()?.parse().ok()?),
         "remove" => Step::Remove(next()?.parse().ok()?),
+        "call" => {
+            let (worker, talk_ms) = (next()?.parse().ok()?, next()?.parse().ok()?);
+            let business = match next()? {
+                "business" => true,
+                "private" => false,
+                _ => return None,
+            };
+            Step::Call { worker, talk_ms, business }
+        }
+        "client" => {
+            let (worker, own, number) = (next()?.parse().ok()?, Own::from_word(next()?)?, next()?);
+            Step::Client(worker, own, if number == "-" { None } else { Some(number.parse().ok()?) })
+        }
         "calm" => Step::Calm,
         fate => Step::Server(server(next()?)?, Fate::from_word(fate)?),
     };

@@ -1,5 +1,6 @@
 //! The simulator in the ordinary test run: a sweep of seeds, every shrunk failure of the past, determinism, and any bytes as a run.
 use std::path::PathBuf;
+use uc_runtime_sim::both::{Modes, Way};
 use uc_runtime_sim::replay;
 use uc_runtime_sim::run::{Plan, Size, fuzz_world};
 
@@ -15,6 +16,18 @@ fn a_sweep_of_seeds_finds_nothing() {
         let plan = Plan::of_seed(seed, Size::default());
         if let Some(failure) = plan.run().failure {
             panic!("seed {seed}: {} at {}: {}\nagain: cargo sim --seed {seed} --trace", failure.checker, failure.at, failure.text);
+        }
+    }
+}
+
+#[test]
+fn a_sweep_of_modes_finds_nothing() {
+    for seed in 0..SEEDS {
+        let way = Way::OTHERS[seed as usize % Way::OTHERS.len()];
+        let plan = Plan::with_modes(seed, Size::default(), Modes::Only(way));
+        if let Some(failure) = plan.run().failure {
+            let word = way.word();
+            panic!("seed {seed}: {} at {}: {}\nagain: cargo sim --seed {seed} --modes {word} --trace", failure.checker, failure.at, failure.text);
         }
     }
 }

@@ -49,6 +49,16 @@ const fn shown_after(req: &CtiReq) -> Option<Shown> {
     }
 }
 
+const fn mode_after(req: &CtiReq) -> i32 {
+    match req {
+        CtiReq::State(want) => match want.work_mode {
+            Some(mode) => mode as i32,
+            None => 0,
+        },
+        _ => 0,
+    }
+}
+
 impl NoEcho {
     fn on_event(&mut self, core: &Connector, link: CtiLinkId, event: &TEvent<'_>) {
         let Some(dn) = dn_of(core, link, event) else { return };
@@ -62,7 +72,11 @@ impl NoEcho {
         }
         // The same state once more is our own echo; another state is news, and so are other reasons: an older request of ours was executed late.
         let reasons = reasons_of(event);
-        let same = self.confirmed.get(&dn).is_some_and(|done| shown_by(event) == shown_after(&done.req) && (reasons.0.is_none() || reasons == done.reasons));
+        let same = self.confirmed.get(&dn).is_some_and(|done| {
+            shown_by(event) == shown_after(&done.req)
+                && event.work_mode.unwrap_or(0) == mode_after(&done.req)
+                && (reasons.0.is_none() || reasons == done.reasons)
+        });
         if shown_by(event).is_some() && !same {
             self.confirmed.remove(&dn);
         }

@@ -1,16 +1,21 @@
 //! Invariants, one family per file. A checker sees the boundary of the core (inputs, actions, views), what happened outside, and the truth at the end; it keeps its
 //! own books and says what broke in words of the domain.
+pub mod after_call;
 pub mod convergence;
 pub mod coverage;
 pub mod deadline;
 pub mod echo;
 pub mod leak;
 pub mod peers;
+pub mod ping_pong;
+pub mod preserved;
+pub mod publisher;
 pub mod recovery;
 pub mod reported;
 pub mod stale;
 pub mod storm;
 
+use crate::both::BothOptions;
 use crate::model::Model;
 use crate::steps::Step;
 use uc_core::id::{DnId, UserId};
@@ -38,14 +43,40 @@ pub struct WorkerTruth {
     pub user: UserId,
     /// The DN.
     pub dn: DnId,
-    /// What the Front Ends would tell a new watcher.
+    /// What the Front Ends would tell a new watcher if nothing of ours stood.
     pub availability: Option<u32>,
     /// The agent's state at the primary T-Server.
     pub agent: AgentState,
     /// `KW_UC_STATUS` of the state, if there is one.
     pub status: Option<String>,
+    /// What T-Server keeps the agent in by itself.
+    pub kept: Option<Kept>,
+    /// What stands of ours in the pool.
+    pub ours: Ours,
+    /// Endpoints registered as the worker.
+    pub endpoints: u32,
     /// Live subscriptions at the Front Ends on live connections of ours that watch this user.
     pub watched: u32,
+}
+
+/// A state T-Server entered by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// After Call Work.
+    AfterCallWork,
+    /// Legal Guard.
+    LegalGuard,
+}
+
+/// What stands in the pool besides what people said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ours {
+    /// Nothing.
+    Nothing,
+    /// This row of `config.publish.states`.
+    Row(u8),
+    /// Something that is neither ours nor the worker's own, or the worker's own is gone.
+    Damage(String),
 }
 
 /// What is true outside, at one instant of the quiet phase.
@@ -63,6 +94,8 @@ pub struct Truth<'a> {
     pub converged_since: Option<Mono>,
     /// The world's options say that every worker's presence changed once more when the quiet phase began.
     pub final_round: bool,
+    /// The world's options of both directions.
+    pub both: BothOptions,
 }
 
 /// One invariant family.
@@ -99,8 +132,12 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(peers::Peers),
         Box::new(deadline::Deadline::default()),
         Box::new(echo::NoEcho::default()),
+        Box::new(ping_pong::NoPingPong::default()),
         Box::new(storm::NoStorm::default()),
         Box::new(stale::NoStale::default()),
+        Box::new(publisher::OnePublisher::default()),
+        Box::new(after_call::AfterCall::default()),
+        Box::new(preserved::Preserved),
         Box::new(leak::NoLeak::default()),
         Box::new(coverage::Coverage::default()),
         Box::new(convergence::Convergence),

@@ -2,6 +2,9 @@
 //!
 //! At each instant the sources (network, peers, resolver, people, the core's own deadline) are asked in an order that the run's options fix. The core is woken at
 //! exactly the deadline it names, never earlier. Nothing here reads a clock or draws from anything but the run's seed.
+mod both;
+#[cfg(test)]
+mod both_tests;
 mod outside;
 mod planted;
 mod quiet;
@@ -13,13 +16,14 @@ mod wires;
 
 pub use story::Builder;
 
+use crate::both::Way;
 use crate::checkers::{self, Checker, Scene};
 use crate::company;
 use crate::model::Model;
 use crate::net::{ConnId, Net, Side};
 use crate::options::Options;
 use crate::peers::front_end::FrontEnd;
-use crate::peers::tserver::TServer;
+use crate::peers::tserver::{OtherChange, TServer};
 use crate::peers::{Peer, PeerOut};
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
@@ -68,6 +72,8 @@ pub struct World {
     core: Connector,
     net: Net,
     front_end: FrontEnd,
+    /// A pool that people publish to and we do not (`both.rs`).
+    shadow: FrontEnd,
     t_server: TServer,
     wires: BTreeMap<ConnId, Wire>,
     sip: Vec<SipWire>,
@@ -125,10 +131,11 @@ impl World {
         let mut steps = steps.into_iter();
         let mut it = Self {
             now: Mono(0),
-            model: Model::new(config.presence.clone()),
+            model: Model::new(config.presence.clone(), options.both.way, options.both.stand),
             core: Connector::new(config, Seed::from_u64(options.seed), company::clock(Mono(0))),
             net: Net::new(options.net.clone(), nodes, Rng::fork(options.seed, 0x4e7)),
             front_end: FrontEnd::new(company::pool(&options)),
+            shadow: FrontEnd::new(company::pool(&options)),
             t_server: TServer::new(company::pair(&options)),
             wires: BTreeMap::new(),
             sip: Vec::new(),
@@ -165,7 +172,13 @@ impl World {
     /// The person exists at the pool and at the T-Servers, whether monitored or not.
     fn hire(&mut self, worker: u16) {
         self.front_end.add_user(&company::uri_of(worker));
-        self.t_server.add_dn(&company::dn_of(worker));
+        self.shadow.add_user(&company::uri_of(worker));
+        let dn = company::dn_of(worker);
+        self.t_server.add_dn(&dn);
+        if self.options.both.way == Way::Push {
+            // Nobody else logs them in.
+            self.t_server.other_client_sets(self.now, &dn, OtherChange::Login(company::login_of(worker)));
+        }
     }
 
     fn later(&mut self, ms: u64, what: Later) {
@@ -222,6 +235,9 @@ impl World {
                 PeerOut::Send { conn, bytes } => self.put(ConnId(conn as u32), Side::Server, &bytes),
                 PeerOut::Close { conn } => self.net.close(self.now, ConnId(conn as u32), Side::Server),
             }
+        }
+        if self.options.both.way.publishes() {
+            self.watch_publications();
         }
     }
 

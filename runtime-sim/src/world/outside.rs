@@ -38,6 +38,8 @@ impl World {
             Step::Slow(ms) => self.t_server.faults.answer_delay_ms = (u64::from(*ms), u64::from(*ms)),
             Step::Add(worker) => self.add(*worker),
             Step::Remove(worker) => self.remove(*worker),
+            Step::Call { worker, talk_ms, business } => self.call(*worker, *talk_ms, *business),
+            Step::Client(worker, own, number) => self.client(*worker, *own, *number),
             Step::Calm => self.calm(),
         }
         self.drain_peers();
@@ -45,6 +47,7 @@ impl World {
 
     fn publish(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>) {
         self.model.presence(worker, availability, token, note, self.books.order_is_open(self.now));
+        self.publish_own(worker, availability, token, note);
         self.front_end.set_presence(self.now, &company::uri_of(worker), availability, Activity::token(token), note);
     }
 
@@ -52,7 +55,7 @@ impl World {
         let dn = company::dn_of(worker);
         let before = self.t_server.agent(&dn).map(|a| a.state).unwrap_or_default();
         // Who is logged out cannot be set, and after-call work follows a call: nobody in it was only logged in.
-        if before == AgentState::LoggedOut || (hand == Hand::AfterCall && before == AgentState::LoggedIn) {
+        if (before == AgentState::LoggedOut) != (hand == Hand::Login) || (hand == Hand::AfterCall && before == AgentState::LoggedIn) {
             return;
         }
         self.books.last_hand = self.now;
@@ -61,6 +64,7 @@ impl World {
             Hand::Ready => self.t_server.other_client_sets(self.now, &dn, OtherChange::Ready(None)),
             Hand::NotReady => self.t_server.other_client_sets(self.now, &dn, OtherChange::NotReady(None, Vec::new())),
             Hand::Logout => self.t_server.other_client_sets(self.now, &dn, OtherChange::Logout),
+            Hand::Login => self.t_server.other_client_sets(self.now, &dn, OtherChange::Login(company::login_of(worker))),
             Hand::AfterCall => {
                 // The state comes back by the server's hand.
                 self.model.foreign(worker, if before == AgentState::Ready { Hand::Ready } else { Hand::NotReady });
@@ -179,6 +183,10 @@ impl World {
             }
             let bound = crate::checkers::recovery::bound_ms(self.core.directory().config());
             self.later(bound + 1_000, super::Later::Mended);
+        }
+        if self.sabotage == Sabotage::Vandal {
+            let uri = company::uri_of(0);
+            self.front_end.publish_state(self.now, &uri, crate::peers::front_end::Source::TimedUser, Some((12_500, Activity::None)));
         }
         self.net.reset_half_open(self.now);
         self.relieve();

@@ -42,6 +42,12 @@ impl World {
                 true
             }
             (Sabotage::DeafToTermination, Input::Uc { event: UcEvent::Notify(notify), .. }) => notify.state == SubState::Terminated,
+            (Sabotage::ForgetWork, Input::Cti { link, event: CtiEvent::Event(event) }) if event.id == number::NOT_READY && event.work_mode.is_some() => {
+                let plain = uc_core::cti_event::TEvent { work_mode: None, ..uc_core::cti_event::TEvent::clone(event) };
+                self.core.handle(company::clock(self.now), Input::Cti { link: *link, event: CtiEvent::Event(&plain) });
+                true
+            }
+            (Sabotage::EndlessWork, Input::Cti { event: CtiEvent::Event(event), .. }) => event.id == number::READY && event.ref_id == 0,
             (Sabotage::SwallowResponses, Input::Uc { event: UcEvent::Response(_), .. }) => self.books.calm_since.is_some(),
             (Sabotage::OverSleep, Input::Wake) => true,
             (Sabotage::OldStateWins, Input::Uc { link, event: UcEvent::Notify(notify) }) if is_about(&notify.body, &victim) => {
@@ -72,6 +78,11 @@ impl World {
 
     /// Looks at what was just done, and may do it again.
     pub(super) fn after_action(&mut self, action: &Action) {
+        if let (Sabotage::DoublePublication, Action::SendUc { msg, .. }) = (self.sabotage, action)
+            && crate::checkers::publisher::is_publication(msg)
+        {
+            self.check(|checker, scene| checker.on_action(scene, action));
+        }
         let Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } } = action else {
             if let (Sabotage::Rubbish, Action::SendUc { link, .. }) = (self.sabotage, action)
                 && let Some(conn) = self.sip.get(link.index()).and_then(|w| w.conn)
@@ -85,6 +96,12 @@ impl World {
         }
         let again = |ref_id: u32| Action::SendCti { link: *link, msg: CtiOut::Request { ref_id, dn: *dn, req: *req } };
         match (self.sabotage, req) {
+            (Sabotage::PingPong, _) => {
+                for at in 0..8 {
+                    let more = again(ref_id + ECHO_REF + at);
+                    self.check(|checker, scene| if checker.name() == "ping-pong" { checker.on_action(scene, &more) } else { Ok(()) });
+                }
+            }
             (Sabotage::DoubleRequest, _) => {
                 let twice = again(ref_id + ECHO_REF);
                 self.check(|checker, scene| checker.on_action(scene, &twice));

@@ -1,6 +1,7 @@
 //! The quiet phase: everything is mended, time passes, then the truth outside is compared with what should be and what the core believes.
 use super::World;
-use crate::checkers::{Truth, WorkerTruth, convergence, recovery};
+use crate::both::Way;
+use crate::checkers::{Ours, Truth, WorkerTruth, convergence, recovery};
 use crate::company;
 use crate::peers::Peer;
 use crate::peers::tserver::AgentState as Emulated;
@@ -68,7 +69,15 @@ impl World {
     pub(super) fn last_checks(&mut self, begin: Mono, recovered: Option<Mono>) {
         let truth = self.truth();
         let (violations, model) = (self.violations(), self.model.clone());
-        let truth = Truth { workers: truth, model: &model, violations, calm_since: begin, converged_since: recovered, final_round: self.options.final_round };
+        let truth = Truth {
+            workers: truth,
+            model: &model,
+            violations,
+            calm_since: begin,
+            converged_since: recovered,
+            final_round: self.options.final_round,
+            both: self.options.both.clone(),
+        };
         self.check(|checker, scene| checker.on_quiet(scene, &truth));
     }
 
@@ -100,7 +109,9 @@ impl World {
     pub fn is_converged(&self) -> bool {
         self.truth().iter().all(|worker| {
             let believed = self.core.worker(worker.user).map(|v| v.availability);
-            worker.watched > 0 && believed == Some(worker.availability.unwrap_or(0)) && convergence::check(worker, &self.model).is_ok()
+            worker.watched > 0
+                && (self.options.both.way == Way::Push || believed == Some(worker.availability.unwrap_or(0)))
+                && convergence::check(worker, &self.model).is_ok()
         })
     }
 
@@ -109,6 +120,7 @@ impl World {
         let sip = self.core.uc_links().iter().all(|l| l.state == LinkState::Up && l.outstanding == 0 && l.waiting == 0);
         let up = self.core.cti_links().iter().any(|l| l.state == LinkState::Up);
         sip && up
+            && !self.core.deadlines().iter().any(|(_, key)| is_publishing(key))
             && self.core.cti_links().iter().all(|l| l.outstanding == 0)
             && !self.core.deadlines().iter().any(|(_, key)| matches!(key, TimerKey::Presence(_)))
     }
@@ -124,7 +136,10 @@ impl World {
                 worker: *worker,
                 user,
                 dn: directory.dns_of(user).next()?,
-                availability: self.front_end.presence(&uri).and_then(|p| p.availability),
+                availability: self.own_availability(&uri),
+                kept: self.kept(&dn),
+                ours: if self.options.both.way.publishes() { self.ours(&uri) } else { Ours::Nothing },
+                endpoints: u32::from(self.options.both.way.publishes() && self.front_end.is_registered(&uri)),
                 agent: self.agent_state(&dn),
                 status: self.reason(&dn, "KW_UC_STATUS"),
                 watched: self.front_end.subscriptions_of(&uri, false) as u32,
@@ -152,4 +167,10 @@ impl World {
     pub fn violations(&self) -> Vec<String> {
         self.front_end.violations().iter().chain(self.t_server.violations()).cloned().collect()
     }
+}
+
+/// Timers of publications that are not done: their turn, a pause. Refreshes of what stands do not count.
+fn is_publishing(key: &TimerKey) -> bool {
+    let text = format!("{key:?}");
+    text.contains("Publisher(") && (text.contains("Retry") || text.contains("Settle"))
 }
