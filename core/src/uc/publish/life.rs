@@ -83,7 +83,7 @@ impl UcSide {
                 it.told = if cx.directory.has_user(user) { None } else { Some(None) };
             }
             it.own.outdate(changed);
-            if it.want.is_some_and(|row| changed(row)) {
+            if it.want.is_some_and(changed) {
                 it.told = None;
             }
             if !it.busy {

@@ -250,7 +250,7 @@ impl Own {
             seen[key as usize] = true;
             if self.at_mut(key).take(key, category, reading) && key.is_state() {
                 let best = acted.flatten().filter(|old| rank(*old) < rank(key));
-                acted = Some(best.or((category.value != OwnValue::Empty).then_some(key)));
+                acted = Some(best.or_else(|| (category.value != OwnValue::Empty).then_some(key)));
             }
         }
         if reading.full {

@@ -11,6 +11,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -128,9 +129,7 @@ impl Publisher {
         self.flight = flight;
         self.tried = want.row.map(|(row, _)| row);
         self.cseq += 1;
-        let mut headers: Headers = Vec::with_capacity(2);
-        headers.push(("User-Agent", Cow::Owned(config.user_agent.to_string())));
-        headers.push(("Supported", "gruu-10".into()));
+        let headers: Headers = vec![("User-Agent", Cow::Owned(config.user_agent.to_string())), ("Supported", "gruu-10".into())];
         let contact = self.contact(config, voice, local);
         SipRequest {
             from_tag: cx.entropy.hex(10),

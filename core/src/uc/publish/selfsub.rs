@@ -212,6 +212,6 @@ impl UcSide {
 fn shown_by(state: &UserState<'static>) -> Option<(u32, crate::presence::Activity)> {
     let availability = state.availability?;
     let first = state.activities.iter().find(|a| (a.min.unwrap_or(0)..=a.max.unwrap_or(u32::MAX)).contains(&availability));
-    let custom = first.and_then(|a| a.customs.iter().find(|(lcid, _)| *lcid == 1033).or(a.customs.first()));
+    let custom = first.and_then(|a| a.customs.iter().find(|(lcid, _)| *lcid == 1033).or_else(|| a.customs.first()));
     Some((availability, activity_of(first.and_then(|a| a.token.as_deref()), custom.map(|(_, text)| &**text), &[])))
 }
