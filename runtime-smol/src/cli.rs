@@ -1,7 +1,7 @@
 //! The command line: what can be asked, the help that teaches it, the exit codes.
 //!
 //! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
-use crate::demo::DemoOptions;
+use crate::demo::{DemoMode, DemoOptions};
 use crate::recorder::RecordOptions;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -64,6 +64,24 @@ pub(crate) enum Command {
         /// Workers to list.
         limit: u32,
     },
+    /// `states`
+    States {
+        /// The operations listener of the running daemon.
+        ops: SocketAddr,
+        /// Reference to the token.
+        token: String,
+    },
+    /// `set WORKER STATE`
+    Set {
+        /// The operations listener of the running daemon.
+        ops: SocketAddr,
+        /// Reference to the token.
+        token: String,
+        /// Employee id.
+        worker: String,
+        /// Id of a state, or a word.
+        state: String,
+    },
     /// `decode FILE...`
     Decode {
         /// Captures and logs; `-` is standard input.
@@ -93,6 +111,10 @@ pub(crate) enum Topic {
     Demo,
     /// `status`
     Status,
+    /// `states`
+    States,
+    /// `set`
+    Set,
     /// `decode`
     Decode,
     /// `replay`
@@ -100,8 +122,16 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    const COMMANDS: [(&'static str, Self); 6] =
-        [("run", Self::Run), ("check", Self::Check), ("demo", Self::Demo), ("status", Self::Status), ("decode", Self::Decode), ("replay", Self::Replay)];
+    const COMMANDS: [(&'static str, Self); 8] = [
+        ("run", Self::Run),
+        ("check", Self::Check),
+        ("demo", Self::Demo),
+        ("status", Self::Status),
+        ("states", Self::States),
+        ("set", Self::Set),
+        ("decode", Self::Decode),
+        ("replay", Self::Replay),
+    ];
 
     fn of(name: &str) -> Result<Self, String> {
         Self::COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, topic)| *topic).ok_or_else(|| {
@@ -116,6 +146,11 @@ impl Topic {
 
 /// Where the operations listener is unless configured otherwise.
 pub(crate) const OPS_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// Where `states` and `set` find the token unless told otherwise.
+const TOKEN_DEFAULT: &str = "env:UC_API_TOKEN";
+
+const DEMO_MODES: &str = "normal, standalone, bidirectional or push-only";
 
 /// Reads the command line, program name first.
 ///
@@ -183,6 +218,7 @@ struct Given {
     reference: bool,
     ops: Option<SocketAddr>,
     limit: Option<u32>,
+    token: Option<String>,
     json: bool,
     files: Vec<PathBuf>,
     demo: DemoOptions,
@@ -192,6 +228,7 @@ impl Given {
     fn take_file(&mut self, topic: Topic, file: OsString) -> Result<(), String> {
         match topic {
             Topic::Check | Topic::Run if self.config.is_none() => self.config = Some(file.into()),
+            Topic::Set if self.files.len() < 2 => self.files.push(file.into()),
             Topic::Decode | Topic::Replay => self.files.push(file.into()),
             _ => return Err(format!("`{}` is one word too many", file.to_string_lossy())),
         }
@@ -208,7 +245,8 @@ impl Given {
             (Topic::Replay, "trace") => self.trace = true,
             (Topic::Check, "example") => self.example = true,
             (Topic::Check, "reference") => self.reference = true,
-            (Topic::Status, "ops") => self.ops = Some(number(option, args, OPS)?),
+            (Topic::Status | Topic::States | Topic::Set, "ops") => self.ops = Some(number(option, args, OPS)?),
+            (Topic::States | Topic::Set, "token") => self.token = Some(args.value().map_err(text)?.to_string_lossy().into_owned()),
             (Topic::Status, "limit") => self.limit = Some(number(option, args, "a number of workers to list, 0 to 1000")?),
             (Topic::Decode, "json") => self.json = true,
             (Topic::Demo, "workers") => self.demo.workers = number(option, args, "a number from 1 to 10000")?,
@@ -218,9 +256,15 @@ impl Given {
             (Topic::Demo, "ops") => self.demo.ops = Some(number(option, args, OPS)?),
             (Topic::Demo, "record") => self.demo.record = Some(PathBuf::from(args.value().map_err(text)?)),
             (Topic::Demo, "calm") => self.demo.calm = true,
+            (Topic::Demo, "mode") => self.demo.mode = number(option, args, DEMO_MODES)?,
             _ => return Err(format!("there is no such option here: `{option}`")),
         }
         Ok(())
+    }
+
+    /// Where the token is.
+    fn token(&self) -> String {
+        self.token.clone().unwrap_or_else(|| TOKEN_DEFAULT.to_owned())
     }
 
     fn record_options(&mut self) -> Result<Option<RecordOptions>, String> {
@@ -256,8 +300,16 @@ impl Given {
             Topic::Check => Ok(Command::Check { config: self.config.ok_or_else(missing)? }),
             Topic::Demo if !(1..=10_000).contains(&self.demo.workers) => Err(format!("--workers is {}, it must be 1 to 10000", self.demo.workers)),
             Topic::Demo if !(1..=3600).contains(&self.demo.speed) => Err(format!("--speed is {}, it must be 1 to 3600", self.demo.speed)),
+            Topic::Demo if !matches!(self.demo.mode, DemoMode::Normal | DemoMode::Standalone) => Err("the demo cannot show this mode yet; it can show normal and standalone".into()),
             Topic::Demo => Ok(Command::Demo(self.demo)),
             Topic::Status => Ok(Command::Status { ops: self.ops.unwrap_or(OPS_DEFAULT), limit: self.limit.unwrap_or(20).min(1000) }),
+            Topic::States => Ok(Command::States { ops: self.ops.unwrap_or(OPS_DEFAULT), token: self.token() }),
+            Topic::Set => {
+                let token = self.token();
+                let words: Vec<String> = self.files.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                let [worker, state] = <[String; 2]>::try_from(words).map_err(|_| "set needs a worker and a state: uc-connector set 1001 training")?;
+                Ok(Command::Set { ops: self.ops.unwrap_or(OPS_DEFAULT), token, worker, state })
+            }
             Topic::Decode if self.files.is_empty() => Err("decode needs at least one file, `-` is standard input".into()),
             Topic::Decode => Ok(Command::Decode { files: self.files, json: self.json }),
             Topic::Replay if self.files.len() != 1 => Err("replay needs one journal, a file or directory written by `run --record`".into()),
@@ -281,6 +333,8 @@ pub(crate) const fn help(topic: Topic) -> &'static str {
         Topic::Check => include_str!("cli_help/check.txt"),
         Topic::Demo => include_str!("cli_help/demo.txt"),
         Topic::Status => include_str!("cli_help/status.txt"),
+        Topic::States => include_str!("cli_help/states.txt"),
+        Topic::Set => include_str!("cli_help/set.txt"),
         Topic::Decode => include_str!("cli_help/decode.txt"),
         Topic::Replay => include_str!("cli_help/replay.txt"),
     }
@@ -310,6 +364,10 @@ mod tests {
         assert_eq!(parsed("example"), Ok(Command::Example));
         assert_eq!(parsed("reference"), Ok(Command::Reference));
         assert_eq!(parsed("status --ops [::1]:9 --limit 5000"), Ok(Command::Status { ops: "[::1]:9".parse().unwrap(), limit: 1000 }));
+        let (ops, token) = (OPS_DEFAULT, "file:t".to_owned());
+        assert_eq!(parsed("states --token file:t"), Ok(Command::States { ops, token: token.clone() }));
+        assert_eq!(parsed("set 1001 break --token file:t"), Ok(Command::Set { ops, token, worker: "1001".into(), state: "break".into() }));
+        assert_eq!(parsed("demo --mode standalone"), Ok(Command::Demo(DemoOptions { mode: DemoMode::Standalone, ..DemoOptions::default() })));
         assert_eq!(parsed("decode --json a -"), Ok(Command::Decode { files: vec!["a".into(), "-".into()], json: true }));
         assert_eq!(parsed("replay j"), Ok(Command::Replay { journal: "j".into(), trace: false }));
         assert_eq!(parsed("replay --trace j"), Ok(Command::Replay { journal: "j".into(), trace: true }));
@@ -319,12 +377,15 @@ mod tests {
     #[test]
     fn mistakes_say_what_to_write_instead() {
         assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
-        assert_eq!(parsed("start").unwrap_err(), "there is no command `start`; the commands are run, check, demo, status, decode, replay");
+        assert_eq!(parsed("start").unwrap_err(), "there is no command `start`; the commands are run, check, demo, status, states, set, decode, replay");
         assert!(parsed("run").unwrap_err().contains("uc-connector example"));
         assert_eq!(parsed("run a --record-keep 3").unwrap_err(), "--record-keep and --record-max-mib need --record DIR");
         assert_eq!(parsed("run a --record j --record-keep 0").unwrap_err(), "--record-keep is 0, it must be 1 to 1000");
         assert_eq!(parsed("status --ops nowhere").unwrap_err(), "--ops is `nowhere`, it must be an address with a port, for example 127.0.0.1:8080");
         assert_eq!(parsed("demo --speed 0").unwrap_err(), "--speed is 0, it must be 1 to 3600");
+        assert!(parsed("set 1001").unwrap_err().contains("a worker and a state"));
+        assert_eq!(parsed("demo --mode push-only").unwrap_err(), "the demo cannot show this mode yet; it can show normal and standalone");
+        assert_eq!(parsed("demo --mode odd").unwrap_err(), "--mode is `odd`, it must be normal, standalone, bidirectional or push-only");
         assert!(parsed("run --colour").unwrap_err().contains("colour"));
     }
 

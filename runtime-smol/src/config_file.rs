@@ -14,7 +14,9 @@ pub(crate) mod slot;
 mod tests;
 
 use crate::people::{self, People};
-use crate::settings::{BridgeAddress, BridgeSettings, Settings};
+use crate::presence_xml::Catalogue;
+use crate::presence_xml::source::{Location, Source};
+use crate::settings::{BridgeAddress, BridgeSettings, ChoiceSettings, Settings};
 pub(crate) use doc::{example, reference};
 use finding::{Findings, Lines};
 pub(crate) use finding::{nearest, plural};
@@ -95,7 +97,8 @@ fn check_text(name: &str, text: &str, folder: &Path, findings: &mut Findings) ->
     read::persons(&lines, document.get_ref(), &mut people, findings);
     let persons = people.persons;
     checks::persons(&lines, document.get_ref(), &file, &persons, findings);
-    Some(settings(file, persons)).filter(|_| findings.counts().0 == 0)
+    let document = states(&file.draft, findings);
+    Some(settings(file, persons, document)).filter(|_| findings.counts().0 == 0)
 }
 
 fn read_people_file(path: &Path, lines: &Lines<'_>, people: &mut People<'_>, findings: &mut Findings) {
@@ -120,8 +123,33 @@ fn read_people_file(path: &Path, lines: &Lines<'_>, people: &mut People<'_>, fin
     }
 }
 
+/// The presence definition document, where it is a file: what is wrong with it does not keep the connector from working with other states. A URL is asked later:
+/// nothing here connects anywhere.
+fn states(draft: &Draft, findings: &mut Findings) -> (Option<Catalogue>, Vec<String>) {
+    let Some(location @ Location::File(path)) = &draft.choice_location else { return (None, Vec::new()) };
+    let name = path.display().to_string();
+    let place = Lines::new(&name, "");
+    match Source::new(location.clone(), draft.choice_tls.settings()).read() {
+        Ok(Some(read)) => {
+            let told: Vec<String> = read.remarks.iter().map(|remark| format!("{name}:{}: {}", remark.line, remark.text)).collect();
+            for remark in &read.remarks {
+                findings.warning(&place.line(remark.line), remark.text.clone());
+            }
+            (Some(read.catalogue), told)
+        }
+        Ok(None) => (None, Vec::new()),
+        Err(why) => {
+            let fault = why.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(':')).unwrap_or(&why);
+            let numbered = fault.split_once(':').and_then(|(line, text)| Some((line.parse().ok()?, text)));
+            let (place, text) = numbered.map_or_else(|| (place.whole(), fault), |(line, text)| (place.line(line), text));
+            findings.warning(&place, format!("{}; the states before stay in use, or ready and not ready", text.trim()));
+            (None, vec![why])
+        }
+    }
+}
+
 /// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
-fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
+fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, faults): (Option<Catalogue>, Vec<String>)) -> Settings {
     let File { draft, watchers, switches, conditions, .. } = file;
     let Draft {
         timezone,
@@ -133,7 +161,12 @@ fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
         cti,
         presence,
         publish,
-        choice,
+        mut choice,
+        choice_location: draft_location,
+        choice_interval_s,
+        choice_store,
+        choice_tls,
+        login_queue,
         limits,
         write_queue_bytes_max,
         ops,
@@ -141,6 +174,24 @@ fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
         note_level,
         ..
     } = draft;
+    if !mode.has_uc() {
+        uc.endpoints.clear();
+    }
+    if !login_queue.is_empty() {
+        people.iter_mut().filter(|person| person.login_queue.is_empty()).for_each(|person| person.login_queue = login_queue.clone());
+    }
+    if let Some(catalogue) = &catalogue {
+        choice.states = catalogue.rows();
+    }
+    let choosing = ChoiceSettings {
+        location: draft_location,
+        tls: choice_tls.settings(),
+        interval_s: choice_interval_s,
+        store: choice_store,
+        catalogue,
+        faults,
+    };
+    let watchers = if mode.has_uc() { watchers } else { Vec::new() };
     uc.tls = uc_transport == Transport::Tls;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
     let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
@@ -149,9 +200,9 @@ fn settings(file: File, people: Vec<uc_core::config::Person>) -> Settings {
     // Unknown names were reported; UTC is never used for them.
     let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
-    let uc_tls = uc.tls.then(|| uc_tls.settings());
+    let uc_tls = (uc.tls && mode.has_uc()).then(|| uc_tls.settings());
     let core = Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level };
-    Settings { zone, core: Arc::new(core), uc_tls, bridges, ops, log, write_queue_bytes_max }
+    Settings { zone, core: Arc::new(core), uc_tls, bridges, choice: choosing, ops, log, write_queue_bytes_max }
 }
 
 fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
@@ -206,7 +257,15 @@ pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
                 plural(core.uc.watchers.len())
             ),
         );
+    } else {
+        line("UC", "none, workers choose their state".into());
     }
+    let from = settings.choice.location.as_ref().map_or_else(|| "built in".to_owned(), |location| format!("from {location}"));
+    line("states", match (&settings.choice.location, &settings.choice.catalogue) {
+        (Some(Location::Url(_)), _) => format!("{from}, read when the connector runs"),
+        (Some(_), None) => format!("{from}, which cannot be used: ready and not ready"),
+        _ => format!("{} {from}", core.choice.states.len()),
+    });
     let mut bridges = settings.bridges.iter();
     for switch in &core.cti.switches {
         let names: Vec<String> = switch

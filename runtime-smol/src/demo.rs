@@ -14,6 +14,34 @@ use std::thread;
 use std::time::Duration;
 use uc_runtime_sim::peers::people::people;
 
+/// Deployment modes as the demo knows them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DemoMode {
+    /// A Front End pool; presence drives agents.
+    #[default]
+    Normal,
+    /// No Front End; workers choose states.
+    Standalone,
+    /// Both directions.
+    Bidirectional,
+    /// Agent states are published.
+    PushOnly,
+}
+
+impl std::str::FromStr for DemoMode {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Ok(match word {
+            "normal" => Self::Normal,
+            "standalone" => Self::Standalone,
+            "bidirectional" => Self::Bidirectional,
+            "push-only" => Self::PushOnly,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// Options of `demo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DemoOptions {
@@ -31,11 +59,13 @@ pub(crate) struct DemoOptions {
     pub(crate) record: Option<PathBuf>,
     /// No server fails.
     pub(crate) calm: bool,
+    /// Deployment mode.
+    pub(crate) mode: DemoMode,
 }
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { workers: 50, speed: 60, seed: 1, seconds: None, ops: None, record: None, calm: false }
+        Self { workers: 50, speed: 60, seed: 1, seconds: None, ops: None, record: None, calm: false, mode: DemoMode::Normal }
     }
 }
 
@@ -54,21 +84,32 @@ pub(crate) fn run(options: DemoOptions) -> ExitCode {
 }
 
 fn play(options: &DemoOptions) -> Result<Story, String> {
-    let doors = Doors::open().map_err(|e| format!("no socket on loopback: {e}"))?;
+    let standalone = options.mode == DemoMode::Standalone;
+    let doors = Doors::open(!standalone).map_err(|e| format!("no socket on loopback: {e}"))?;
     let ops = operations(options.ops)?;
     let workers = people(options.workers as usize);
-    let settings = setup::settings(ops, &workers, &doors);
+    let settings = setup::settings(ops, &workers, &doors, standalone);
+    let (choose, chosen) = channel::unbounded();
     let weather = Weather { speed: options.speed, seed: options.seed, calm: options.calm };
     let failures = if options.calm { "No server fails." } else { "A server fails every 20 seconds." };
     crate::say_out(&format!(
         "Live page: http://{ops}/\n{} workers live through their day at {}x (seed {}). {failures} Ctrl-C ends the demo.\n",
         options.workers, options.speed, options.seed
     ));
+    if standalone {
+        crate::say_out("There is no UC platform: workers choose their states by hand.\n");
+    }
+    let choose = standalone.then_some(choose);
     let (stop, stopped) = channel::bounded::<()>(1);
-    let servers = thread::Builder::new().name("demo-servers".into()).spawn(move || servers::run(doors, workers, weather, &stopped));
+    let servers = thread::Builder::new().name("demo-servers".into()).spawn(move || servers::run(doors, workers, weather, choose, &stopped));
     let servers = servers.map_err(|e| format!("no thread for the servers: {e}"))?;
     let limit =
-        driver::Limit { record: options.record.clone().map(RecordOptions::new), config_path: None, stop_after: options.seconds.map(Duration::from_secs) };
+        driver::Limit {
+            record: options.record.clone().map(RecordOptions::new),
+            config_path: None,
+            stop_after: options.seconds.map(Duration::from_secs),
+            chosen: standalone.then_some(chosen),
+        };
     let driven = driver::drive(settings, &limit);
     drop(stop);
     let story = servers.join().map_err(|_| "the emulated servers failed".to_owned())?;

@@ -4,11 +4,11 @@
 //! the flight recorder.
 use crate::hub::{Hub, Shared};
 use crate::notify::Manager;
-use crate::ops::{self, Listening, OpsRequest};
+use crate::ops::{self, Listening, OpsKind, OpsReply, OpsRequest};
 use crate::recorder::{RecordOptions, Recorder};
 use crate::settings::Settings;
 use crate::signals::{Asked, Listener};
-use crate::{config_file, entropy, log, say, zone};
+use crate::{choosing, config_file, entropy, log, say, zone};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
 use smol::{LocalExecutor, Timer};
@@ -46,12 +46,14 @@ pub(crate) struct Limit {
     pub(crate) config_path: Option<PathBuf>,
     /// Stop in good order after this long.
     pub(crate) stop_after: Option<Duration>,
+    /// Workers (by employee id) who choose states, by its id; for the demo.
+    pub(crate) chosen: Option<Receiver<(Box<str>, String)>>,
 }
 
 /// Runs until stopped.
 pub(crate) fn run(settings: Settings, options: RunOptions) -> ExitCode {
     let RunOptions { record, config_path } = options;
-    match drive(settings, &Limit { record, config_path: Some(config_path), stop_after: None }) {
+    match drive(settings, &Limit { record, config_path: Some(config_path), stop_after: None, chosen: None }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             say::alarm(&why);
@@ -78,6 +80,8 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     let (drained, done) = channel::bounded(1);
     let (asks, asked) = channel::bounded(ASKS_MAX);
     log::configure(&settings.log);
+    choosing::tell(&settings.choice.faults);
+    let (store, choices) = choosing::open_store(&settings.choice)?;
     let listening = ops::start(&settings.ops, asks).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
     if let Some(listening) = &listening
         && limit.config_path.is_some()
@@ -85,6 +89,11 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
         say::info(&format!("operations: http://{}/", listening.address));
     }
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
+    {
+        let mut hub = hub.borrow_mut();
+        hub.store = store;
+        hub.restore(choices);
+    }
     smol::block_on(executor.run(serve(&hub, &mut signals, &done, asked, listening.as_ref(), limit)));
     drop(listening);
     Ok(())
@@ -104,6 +113,11 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
         .detach();
     executor.spawn(zone::follow(Rc::clone(hub))).detach();
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
+    let (look_again, again) = channel::bounded(1);
+    executor.spawn(choosing::watch(Rc::clone(hub), again)).detach();
+    if let Some(chosen) = limit.chosen.clone() {
+        executor.spawn(take_choices(Rc::clone(hub), chosen)).detach();
+    }
     if let Some(interval) = Manager::watchdog_interval() {
         let manager = Rc::clone(&manager);
         executor
@@ -135,7 +149,11 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
             Some(Asked::Reload) => {
                 manager.reloading();
                 match &limit.config_path {
-                    Some(path) => reload(hub, path, listening),
+                    Some(path) => {
+                        reload(hub, path, listening);
+                        // Full: it will be looked at anyway.
+                        let _ = look_again.try_send(());
+                    }
                     None => say::warn("there is no configuration file to read again"),
                 }
                 manager.ready();
@@ -156,8 +174,9 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
             None => break,
         }
     }
-    // Last words of the connections that were just closed.
+    // Last words of the connections that were just closed, and of the workers.
     hub.borrow_mut().flush();
+    hub.borrow_mut().store = None;
     if let Some(recorder) = hub.borrow_mut().recorder.take() {
         recorder.finish();
     }
@@ -178,9 +197,14 @@ fn reload(hub: &Shared, config: &Path, listening: Option<&Listening>) {
             log::configure(&settings.log);
             let ops = settings.ops.clone();
             let before = hub.borrow().settings.ops.clone();
+            choosing::tell(&settings.choice.faults);
+            if hub.borrow().settings.choice.store != settings.choice.store {
+                say::warn("`choice.store` has changed and needs a restart; the file stays the same until then");
+            }
             hub.borrow_mut().reconfigure(settings);
             if let Some(listening) = listening {
                 listening.show_notes(ops.show_notes);
+                listening.set_token(ops.token_ref.as_deref());
             }
             for (option, differs) in [("ops.listen", before.listen != ops.listen), ("ops.connections_max", before.connections_max != ops.connections_max)] {
                 if differs {
@@ -225,12 +249,26 @@ fn poll_due(hub: &Shared, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
     }
 }
 
+/// Workers of the demo choose.
+async fn take_choices(hub: Shared, chosen: Receiver<(Box<str>, String)>) {
+    while let Ok((employee_id, state)) = chosen.recv().await {
+        // The demo only says what can be chosen.
+        let _ = hub.borrow_mut().choose(&employee_id, &state);
+    }
+}
+
 /// Answers the operations listener between batches.
 async fn answer_operations(hub: Shared, asked: Receiver<OpsRequest>) {
     while let Ok(request) = asked.recv().await {
         let mut hub = hub.borrow_mut();
         hub.extra();
-        let reply = ops::answer(&hub.connector, &hub.extra, &request.kind);
+        let reply = match &request.kind {
+            OpsKind::Choose { employee_id, state } => {
+                let chosen = hub.choose(employee_id, state);
+                OpsReply::Chosen(chosen.map(|user| Box::new(ops::state_of(&hub.connector, user))))
+            }
+            kind => ops::answer(&hub.connector, &hub.extra, kind),
+        };
         // Whoever asked may have given up waiting.
         let _ = request.reply.try_send(reply);
     }

@@ -11,6 +11,7 @@ use crate::ops::{Extra, LinkExtra};
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
+use crate::store::{Choices, Store};
 use crate::tls::{Tls, TlsMaker};
 use crate::{cti_link, say, supervise, tlib_log, uc_link};
 use smol::{LocalExecutor, Task};
@@ -47,6 +48,10 @@ pub(crate) struct Hub {
     uc_tls: Option<TlsMaker>,
     cti_tls: Vec<Option<TlsMaker>>,
     pub(crate) recorder: Option<Recorder>,
+    /// Keeps choices.
+    pub(crate) store: Option<Store>,
+    /// Choices of an earlier life whose worker or state is not known, yet.
+    pub(crate) unrestored: Choices,
     secrets: Secrets,
     /// What the timer task waits for.
     pub(crate) armed: Option<Mono>,
@@ -91,6 +96,7 @@ impl Hub {
     ) -> Shared {
         let clock = Clock::start();
         let now = clock.now();
+        let extra = Extra { catalogue: Arc::new(settings.choice.catalogue.clone().unwrap_or_default()), ..Extra::default() };
         Rc::new_cyclic(|me| {
             let mut hub = Self {
                 me: me.clone(),
@@ -105,10 +111,12 @@ impl Hub {
                 cti: Vec::new(),
                 dirty: Vec::new(),
                 recorder,
+                store: None,
+                unrestored: Choices::new(),
                 secrets: Secrets::default(),
                 armed: None,
                 timer: None,
-                extra: Extra::default(),
+                extra,
                 drained,
             };
             if let Some(recorder) = &mut hub.recorder {
@@ -174,8 +182,7 @@ impl Hub {
             Action::CloseUc { link } => self.close(Link::Uc(link)),
             Action::CloseCti { link } => self.close(Link::Cti(link)),
             Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
-            // Kept by the store of the standalone mode.
-            Action::Persist { .. } => {}
+            Action::Persist { user, choice } => self.keep(user, choice),
             Action::Drained => {
                 // The receiver lives as long as the loop; one word is enough.
                 let _ = self.drained.try_send(());
@@ -341,7 +348,17 @@ impl Hub {
     }
 
     /// Takes over a new configuration: connections that stand are the core's to judge, and their limits change at once; certificates and secrets are read anew for the next ones.
-    pub(crate) fn reconfigure(&mut self, settings: Settings) {
+    pub(crate) fn reconfigure(&mut self, mut settings: Settings) {
+        match &settings.choice.catalogue {
+            Some(catalogue) => self.extra.catalogue = Arc::new(catalogue.clone()),
+            // A document that cannot be used, or one that is not read here: what was good stays.
+            None if settings.choice.location.is_some() => {
+                if let Some(core) = Arc::get_mut(&mut settings.core) {
+                    core.choice.states = self.extra.catalogue.rows();
+                }
+            }
+            None => self.extra.catalogue = Arc::default(),
+        }
         self.uc_tls = settings.uc_tls.clone().map(TlsMaker::new);
         self.cti_tls = makers(&settings);
         self.secrets.forget();
@@ -352,6 +369,8 @@ impl Hub {
             conn.set_queue_bytes_max(self.settings.write_queue_bytes_max);
         }
         self.turn(Input::Reconfigure(core));
+        let unrestored = std::mem::take(&mut self.unrestored);
+        self.restore(unrestored);
     }
 
     /// Local time has moved against UTC.
@@ -368,6 +387,7 @@ impl Hub {
 
     /// What the operations listener shows of the driver.
     pub(crate) fn extra(&mut self) -> &Extra {
+        self.extra.unsaved = self.store.as_ref().map_or(0, |store| store.unsaved() as u64);
         self.extra.uptime_ms = self.clock.now().mono.0;
         self.extra.recording = self.recorder.as_ref().is_some_and(Recorder::is_recording);
         self.extra.recorded_bytes = self.recorder.as_ref().map_or(0, Recorder::bytes);

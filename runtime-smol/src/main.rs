@@ -1,4 +1,5 @@
 //! UC Connector, the daemon and its tools: one binary, one subcommand for each thing an operator does.
+mod choosing;
 mod cli;
 mod clock;
 mod config_file;
@@ -18,13 +19,16 @@ mod net;
 mod notify;
 mod ops;
 mod people;
+mod presence_xml;
 mod recorder;
 mod replay;
 mod say;
 mod secrets;
 mod settings;
 mod signals;
+mod states;
 mod status;
+mod store;
 mod supervise;
 mod tlib_log;
 mod tls;
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Example => say_out(&config_file::example()),
         Command::Reference => say_out(&config_file::reference()),
         Command::Demo(options) => return demo::run(options),
+        Command::States { ops, token } => return states::list(ops, &token).into(),
+        Command::Set { ops, token, worker, state } => return states::set(ops, &token, &worker, &state).into(),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
         Command::Replay { journal, trace } => return replay::run(&journal, trace),

@@ -39,6 +39,7 @@ pub(crate) fn print(overview: &Overview, tally: &Tally) -> String {
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.gauge("uptime_seconds", "Time since start.", format_args!("{}.{:03}", extra.uptime_ms / 1000, extra.uptime_ms % 1000));
     page.gauge("ready", "1 when the connector can do its work.", u8::from(overview.obstacles().is_empty()));
+    page.gauge("choices_unsaved", "States chosen by hand that are not in their file yet.", extra.unsaved);
     page.counter("reloads_total", "Configurations taken over.", extra.reloads);
     page.counter("reload_failures_total", "Configurations refused.", extra.reload_failures);
     for (name, help, value) in [

@@ -11,13 +11,16 @@ mod json;
 mod tests;
 
 pub(crate) use http::{Listening, start};
+use crate::choosing::word_of;
+use crate::presence_xml::Catalogue;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
-use uc_core::config::{Config, Person, StateRow};
+use uc_core::config::{Config, Mode, Person, StateRow};
 use uc_core::id::{CtiLinkId, SwitchId, UserId};
 use uc_core::presence::{Activity, Class};
-use uc_core::views::{AgentState, Counters, CtiLinkView, LinkState, OverrideView, UcLinkView, WantView};
+use uc_core::views::{AgentState, ChoiceFault, Counters, CtiLinkView, LinkState, OverrideView, UcLinkView, WantView};
 
 /// Workers in one answer of the driver.
 pub(crate) const ROWS_MAX: usize = 200;
@@ -46,6 +49,20 @@ pub(crate) enum OpsKind {
         limit: u32,
         /// Which.
         filter: Filter,
+    },
+    /// States on offer.
+    States,
+    /// What a worker chose and shows.
+    State {
+        /// Who.
+        employee_id: Box<str>,
+    },
+    /// A worker chooses. The driver answers this one itself.
+    Choose {
+        /// Who.
+        employee_id: Box<str>,
+        /// Id of a state, or a word ([`crate::choosing`]).
+        state: Box<str>,
     },
     /// How many workers are in which state, from a position on.
     Tally {
@@ -77,6 +94,12 @@ pub(crate) enum OpsReply {
         /// Where to go on; `None` at the end.
         next: Option<u32>,
     },
+    /// To [`OpsKind::States`].
+    States(Box<States>),
+    /// To [`OpsKind::State`]; `None`: there is no such worker.
+    State(Option<Box<ShownRow>>),
+    /// To [`OpsKind::Choose`].
+    Chosen(Result<Box<ShownRow>, StateFault>),
     /// To [`OpsKind::Tally`].
     Tally {
         /// Counts of this piece.
@@ -84,6 +107,45 @@ pub(crate) enum OpsReply {
         /// Where to go on; `None` at the end.
         next: Option<u32>,
     },
+}
+
+/// What can be chosen.
+#[derive(Clone, Debug)]
+pub(crate) struct States {
+    /// Deployment mode.
+    pub(crate) mode: Mode,
+    /// Logging out by hand is allowed.
+    pub(crate) logout: bool,
+    /// States with texts and icons.
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
+/// What a worker chose and shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ShownRow {
+    /// Who.
+    pub(crate) employee_id: Box<str>,
+    /// For people.
+    pub(crate) display_name: Box<str>,
+    /// Id of the state that stands by hand, or a word.
+    pub(crate) choice: Option<Box<str>>,
+    /// Id of the state over all DNs; a reserved one where no state of the document fits.
+    pub(crate) shown: Box<str>,
+    /// Number, switch, id of the state shown, whether a request is unanswered.
+    pub(crate) dns: Vec<(Box<str>, Box<str>, Box<str>, bool)>,
+}
+
+/// Why a state was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateFault {
+    /// No such worker.
+    NoWorker,
+    /// No such state.
+    NoState,
+    /// The connector is stopping.
+    Draining,
+    /// Not now, or not for this worker.
+    Refused(ChoiceFault),
 }
 
 /// What the driver knows and the core does not. The vectors are in the order of link ids.
@@ -105,6 +167,10 @@ pub(crate) struct Extra {
     pub(crate) uc: Vec<LinkExtra>,
     /// Bridge connections.
     pub(crate) cti: Vec<LinkExtra>,
+    /// States on offer.
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// Choices not written to their file yet.
+    pub(crate) unsaved: u64,
 }
 
 /// A socket.
@@ -127,6 +193,8 @@ pub(crate) struct LinkExtra {
 pub(crate) struct Overview {
     /// The driver's part.
     pub(crate) extra: Extra,
+    /// There is a UC platform.
+    pub(crate) has_uc: bool,
     /// Configured workers.
     pub(crate) workers: u32,
     /// Counters since start.
@@ -157,7 +225,7 @@ impl Overview {
         if self.extra.draining {
             why.push("the connector is stopping".to_owned());
         }
-        if !self.uc.iter().any(|(link, _)| link.state == LinkState::Up) {
+        if self.has_uc && !self.uc.iter().any(|(link, _)| link.state == LinkState::Up) {
             why.push("no connection to the UC platform is up".to_owned());
         }
         let mut switches: Vec<&str> = self.cti.iter().map(|row| &*row.switch).collect();
@@ -200,6 +268,10 @@ pub(crate) struct WorkerRow {
     pub(crate) publishing: Option<Box<str>>,
     /// What it shows, as far as it has confirmed it.
     pub(crate) published: Option<Box<str>>,
+    /// Id of the state that stands by hand, or a word.
+    pub(crate) choice: Option<Box<str>>,
+    /// Id of the state shown.
+    pub(crate) shown: Box<str>,
     /// DNs.
     pub(crate) dns: Vec<DnRow>,
 }
@@ -267,6 +339,33 @@ pub(crate) fn answer(connector: &Connector, extra: &Extra, kind: &OpsKind) -> Op
         OpsKind::Overview => OpsReply::Overview(Box::new(overview(connector, extra))),
         OpsKind::Workers { from, limit, filter } => workers(connector, extra.uptime_ms, *from, (*limit as usize).min(ROWS_MAX), filter),
         OpsKind::Tally { from } => tally(connector, *from),
+        OpsKind::States => {
+            let config = connector.directory().config();
+            OpsReply::States(Box::new(States { mode: config.mode, logout: config.choice.logout, catalogue: Arc::clone(&extra.catalogue) }))
+        }
+        OpsKind::State { employee_id } => {
+            let user = connector.directory().user_by_employee(employee_id);
+            OpsReply::State(user.map(|user| Box::new(state_of(connector, user))))
+        }
+        OpsKind::Choose { .. } => OpsReply::Chosen(Err(StateFault::Draining)),
+    }
+}
+
+/// What a worker chose and shows; empty for one who is no more.
+pub(crate) fn state_of(connector: &Connector, user: UserId) -> ShownRow {
+    let (directory, config) = (connector.directory(), connector.directory().config());
+    let worker = connector.worker(user);
+    let dns = connector.dns_of(user).filter_map(|dn| {
+        let view = connector.dn(dn)?;
+        let switch = config.cti.switches.get(directory.switch_of(dn).index()).map_or_else(Box::default, |s| s.name.clone());
+        Some((directory.number(dn).into(), switch, view.shown.id(&config.choice).into(), view.in_flight))
+    });
+    ShownRow {
+        employee_id: directory.person(user).employee_id.clone(),
+        display_name: directory.person(user).display_name.clone(),
+        choice: worker.as_ref().and_then(|worker| worker.choice).map(|choice| word_of(choice, &config.choice).into()),
+        shown: worker.map_or_else(Box::default, |worker| worker.shown.id(&config.choice).into()),
+        dns: dns.collect(),
     }
 }
 
@@ -287,6 +386,7 @@ fn overview(connector: &Connector, extra: &Extra) -> Overview {
     let endpoint = |view: &UcLinkView| config.uc.endpoints.get(usize::from(view.endpoint)).map_or_else(String::new, |e| format!("{}:{}", e.host, e.port));
     Overview {
         extra: extra.clone(),
+        has_uc: config.mode.has_uc(),
         workers: config.people.len() as u32,
         counters: connector.counters(),
         uc: connector.uc_links().into_iter().map(|view| (view, endpoint(&view).into())).collect(),
@@ -360,6 +460,8 @@ fn row(connector: &Connector, now_ms: u64, user: UserId, filter: &Filter) -> Opt
         over: worker.over,
         publishing: worker.publishing.and_then(|row| state_name(directory.config(), row)),
         published: worker.published.and_then(|row| state_name(directory.config(), row)),
+        choice: worker.choice.map(|choice| word_of(choice, &directory.config().choice).into()),
+        shown: worker.shown.id(&directory.config().choice).into(),
         dns: dns.collect(),
     })
 }

@@ -38,7 +38,7 @@ impl std::fmt::Debug for Secrets {
 pub(crate) fn missing(settings: &Settings) -> Vec<(Box<str>, String)> {
     let tokens = settings.bridges.iter().filter_map(|bridge| bridge.token_ref.as_deref());
     let passwords = settings.core.people.iter().map(|person| &*person.password_ref).filter(|reference| !reference.is_empty());
-    let all: BTreeSet<&str> = tokens.chain(passwords).collect();
+    let all: BTreeSet<&str> = tokens.chain(passwords).chain(settings.ops.token_ref.as_deref()).collect();
     all.into_iter().filter_map(|reference| resolve(reference).err().map(|why| (reference.into(), why))).collect()
 }
 

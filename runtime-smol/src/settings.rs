@@ -1,4 +1,6 @@
 //! What the daemon was told: the core's configuration plus what only the runtime needs (files, sockets, TLS, logs). Made by `config_file`, read by everything else.
+use crate::presence_xml::Catalogue;
+use crate::presence_xml::source::Location;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,12 +17,31 @@ pub(crate) struct Settings {
     pub(crate) uc_tls: Option<TlsSettings>,
     /// Bridges, in the order of `core.cti.switches[..].servers` flattened: the index is the `CtiLinkId`.
     pub(crate) bridges: Vec<BridgeSettings>,
+    /// States chosen by hand.
+    pub(crate) choice: ChoiceSettings,
     /// Operations listener.
     pub(crate) ops: OpsSettings,
     /// Logs.
     pub(crate) log: LogSettings,
     /// Bytes waiting to be written on one connection before reading from it stops.
     pub(crate) write_queue_bytes_max: usize,
+}
+
+/// States chosen by hand: where the document is and where choices are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct ChoiceSettings {
+    /// Where the presence definition document is; `None`: the two classic states.
+    pub(crate) location: Option<Location>,
+    /// Towards an `https:` location.
+    pub(crate) tls: TlsSettings,
+    /// The document is looked at again this often, seconds; 0: on HUP only.
+    pub(crate) interval_s: u32,
+    /// File of the choices; `None`: forgotten by a restart.
+    pub(crate) store: Option<PathBuf>,
+    /// The document, where it is a file and good.
+    pub(crate) catalogue: Option<Catalogue>,
+    /// What is wrong with it.
+    pub(crate) faults: Vec<String>,
 }
 
 /// TLS of one kind of link.
@@ -74,6 +95,8 @@ pub(crate) struct OpsSettings {
     pub(crate) connections_max: usize,
     /// Show workers' notes on the page and in the API.
     pub(crate) show_notes: bool,
+    /// `env:NAME` or `file:PATH` of the token that lets clients read and set workers' states; `None`: nobody.
+    pub(crate) token_ref: Option<String>,
 }
 
 /// Logs go to standard error; the platform rotates.

@@ -36,22 +36,37 @@ fn get(ops: SocketAddr, path: &str) -> Result<Value, String> {
     }
 }
 
+/// One PUT or GET with a token; status code and JSON.
+pub(crate) fn ask(ops: SocketAddr, token: &str, method: &str, path: &str, body: &str) -> Result<(u16, Value), String> {
+    let more = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    let (status, answer) = exchange(ops, method, path, &more, body).map_err(|e| e.to_string())?;
+    Ok((status, serde_json::from_slice(&answer).map_err(|e| format!("the answer is not JSON ({e})"))?))
+}
+
 fn fetch(ops: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
+    exchange(ops, "GET", path, "", "").map(|(_, body)| body)
+}
+
+fn exchange(ops: SocketAddr, method: &str, path: &str, more: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&ops, WAIT)?;
     stream.set_read_timeout(Some(WAIT))?;
     stream.set_write_timeout(Some(WAIT))?;
     // HTTP/1.0: the answer ends with the connection and is not chunked.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {ops}\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {ops}\r\n{more}\r\n{body}")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     match answer.windows(4).position(|w| w == b"\r\n\r\n") {
-        Some(at) => Ok(answer.split_off(at + 4)),
+        Some(at) => {
+            let body = answer.split_off(at + 4);
+            let status = String::from_utf8_lossy(&answer).split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+            Ok((status, body))
+        }
         None => Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP")),
     }
 }
 
 /// A value without quotes.
-fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.clone(),
@@ -85,11 +100,11 @@ fn report(summary: &Value, workers: &Value) -> String {
     }
     out.push_str(&table(&rows));
     if workers.is_object() {
-        let mut rows = vec![["worker", "name", "presence", "wanted", "agent state"].map(str::to_owned)];
+        let mut rows = vec![["worker", "name", "presence", "wanted", "chosen", "shown", "agent state"].map(str::to_owned)];
         for w in list(&workers["workers"]) {
             let dns = list(&w["dns"]);
             let states: Vec<String> = dns.iter().map(|dn| format!("{}@{} {}", plain(&dn["number"]), plain(&dn["switch"]), plain(&dn["state"]))).collect();
-            rows.push([plain(&w["employee_id"]), plain(&w["display_name"]), plain(&w["presence"]), plain(&w["want"]), states.join(", ")]);
+            rows.push([plain(&w["employee_id"]), plain(&w["display_name"]), plain(&w["presence"]), plain(&w["want"]), plain(&w["choice"]), plain(&w["shown"]), states.join(", ")]);
         }
         out.push('\n');
         out.push_str(&table(&rows));
@@ -129,13 +144,13 @@ mod tests {
                       "cti": [{"name": "cti-0", "state": "down", "server": "T", "address": "a:1", "role": null, "registered": 0, "outstanding": 0}]},
         });
         let workers = serde_json::json!({"total": 2, "next": 1, "workers": [
-            {"employee_id": "7", "display_name": "Zoë", "presence": "busy", "want": "not-ready", "dns": [{"number": "1", "switch": "S", "state": "ready"}]}]});
+            {"employee_id": "7", "display_name": "Zoë", "presence": "busy", "want": "not-ready", "choice": null, "shown": "break", "dns": [{"number": "1", "switch": "S", "state": "ready"}]}]});
         let text = report(&summary, &workers);
         for expected in [
             "NOT READY: no T-Server of switch S is up, up 61 s",
             "presence  online 1, away 1\n",
             "cti-0  down   T at a:1  -     0            0\n",
-            "7       Zoë   busy      not-ready  1@S ready\n",
+            "7       Zoë   busy      not-ready  -       break  1@S ready\n",
             "2 workers in all",
         ] {
             assert!(text.contains(expected), "{text}");

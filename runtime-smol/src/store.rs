@@ -44,6 +44,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Waiting {
     choices: BTreeMap<Box<str>, Option<Kept>>,
+    /// How many are being written now.
+    writing: usize,
     stop: bool,
 }
 
@@ -79,6 +81,12 @@ impl Store {
     pub(crate) fn keep(&self, employee_id: &str, choice: Option<Kept>) {
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).choices.insert(employee_id.into(), choice);
         self.shared.wake.notify_one();
+    }
+
+    /// Choices that a crash would lose now.
+    pub(crate) fn unsaved(&self) -> usize {
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.choices.len() + waiting.writing
     }
 }
 
@@ -176,9 +184,11 @@ fn write_for_ever(mut connection: Connection, shared: &Shared, name: &str) {
             waiting = shared.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         let (batch, stop) = (std::mem::take(&mut waiting.choices), waiting.stop);
+        waiting.writing = batch.len();
         drop(waiting);
         let failed = write(&mut connection, &batch).err();
         waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.writing = 0;
         if let Some(why) = failed {
             say::failing(NoteLevel::Alarm, &format!("states chosen by hand cannot be written to {name}: {why}; they would be forgotten by a restart"));
             // Newer ones win.

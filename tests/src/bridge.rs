@@ -25,11 +25,13 @@ pub struct BridgeOptions {
     pub agent_status: i64,
     /// Whether its listener accepts connections from the start.
     pub requests_answered: bool,
+    /// Snapshots tell work mode, reasons and extensions of the last state request too.
+    pub snapshots_in_full: bool,
 }
 
 impl Default for BridgeOptions {
     fn default() -> Self {
-        Self { name: "SIPS".into(), role: "primary", agent_status: 3, requests_answered: true }
+        Self { name: "SIPS".into(), role: "primary", agent_status: 3, requests_answered: true, snapshots_in_full: false }
     }
 }
 
@@ -89,6 +91,8 @@ pub struct Bridge {
 struct World {
     options: BridgeOptions,
     agents: HashMap<String, i64>,
+    /// The last state request of each DN.
+    last: HashMap<String, Request>,
     refusing: bool,
 }
 
@@ -102,7 +106,7 @@ impl Bridge {
         let (report, lines) = channel();
         let commands = Arc::new(Mutex::new(None));
         let stop = Arc::new(AtomicBool::new(false));
-        let world = Arc::new(Mutex::new(World { options, agents: HashMap::new(), refusing: false }));
+        let world = Arc::new(Mutex::new(World { options, agents: HashMap::new(), last: HashMap::new(), refusing: false }));
         let (slot, stopping, shared) = (Arc::clone(&commands), Arc::clone(&stop), Arc::clone(&world));
         thread::spawn(move || {
             while !stopping.load(Ordering::Relaxed) {
@@ -261,8 +265,12 @@ impl Session {
 
     fn answer(&mut self, request: &Request) {
         let dn = request.dn().to_owned();
-        let status = {
+        let (status, last) = {
             let mut world = self.world.lock().unwrap();
+            if matches!(request.name(), "RequestAgentReady" | "RequestAgentNotReady") {
+                world.last.insert(dn.clone(), request.clone());
+            }
+            let last = world.last.get(&dn).filter(|_| world.options.snapshots_in_full).cloned();
             let first = world.options.agent_status;
             let status = world.agents.entry(dn.clone()).or_insert(first);
             match request.name() {
@@ -271,7 +279,7 @@ impl Session {
                 "RequestAgentLogout" => *status = 0,
                 _ => {}
             }
-            *status
+            (*status, last)
         };
         let (id, event) = match request.name() {
             "RequestRegisterAddress" => (53, "EventRegistered"),
@@ -285,13 +293,28 @@ impl Session {
         };
         let mut attributes = format!("[\"AttributeReferenceID\",\"int\",{}],[\"AttributeThisDN\",\"str\",\"{dn}\"]", request.attribute("AttributeReferenceID"));
         if matches!(id, 53 | 92) {
-            _ = write!(attributes, ",[\"AttributeExtensions\",\"kvlist\",[{{\"key\":\"AgentStatus\",\"type\":\"int\",\"value\":{status}}}]]");
+            let mut more = String::new();
+            if let Some(mode) = last.as_ref().and_then(|last| last.attribute("AttributeAgentWorkMode").as_i64()) {
+                _ = write!(more, ",{{\"key\":\"AgentWorkMode\",\"type\":\"int\",\"value\":{mode}}}");
+            }
+            for pair in last.iter().flat_map(|last| last.attribute("AttributeExtensions").as_array()).flatten() {
+                _ = write!(more, ",{pair}");
+            }
+            _ = write!(attributes, ",[\"AttributeExtensions\",\"kvlist\",[{{\"key\":\"AgentStatus\",\"type\":\"int\",\"value\":{status}}}{more}]]");
+            if let Some(reasons) = last.as_ref().map(|last| last.attribute("AttributeReasons")).filter(|reasons| !reasons.is_null()) {
+                _ = write!(attributes, ",[\"AttributeReasons\",\"kvlist\",{reasons}]");
+            }
         }
         if matches!(id, 73..=76) {
             _ = write!(attributes, ",[\"AttributeAgentID\",\"str\",\"{dn}\"]");
         }
-        if !request.attribute("AttributeReasons").is_null() {
-            _ = write!(attributes, ",[\"AttributeReasons\",\"kvlist\",{}]", request.attribute("AttributeReasons"));
+        for name in ["AttributeReasons", "AttributeExtensions"] {
+            if !request.attribute(name).is_null() {
+                _ = write!(attributes, ",[\"{name}\",\"kvlist\",{}]", request.attribute(name));
+            }
+        }
+        if let Some(mode) = request.attribute("AttributeAgentWorkMode").as_i64() {
+            _ = write!(attributes, ",[\"AttributeAgentWorkMode\",\"int\",{mode}]");
         }
         self.say(&format!("\"dir\":\"evt\",\"id\":{id},\"name\":\"{event}\",\"attrs\":[{attributes}]"));
     }

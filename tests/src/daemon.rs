@@ -90,6 +90,10 @@ pub struct Setup {
     pub ops: Option<u16>,
     /// Workers: employee id, SIP URI, DN.
     pub workers: Vec<(String, String, String)>,
+    /// Instead of the sections up to the switches: mode and the like.
+    pub instead: Option<String>,
+    /// More options of `[ops]`.
+    pub ops_more: String,
 }
 
 impl Setup {
@@ -104,6 +108,8 @@ impl Setup {
             servers: vec![("SIPS".into(), bridge)],
             ops: None,
             workers: vec![("1001".into(), "sip:lync-user2_qa94@lyncdco13.lab".into(), "5002".into())],
+            instead: None,
+            ops_more: String::new(),
         }
     }
 
@@ -126,18 +132,22 @@ impl Setup {
             "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n[uc]\nendpoints = [{}]\nbenotify = false\n{}\
              [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n{}\
              [uc.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\nresubscribe_jitter_ms = 100\nretry_ms = 100\nretry_max_ms = 500\n{}\
-             [[switch]]\nname = \"SIP_Switch\"\nredundancy = \"{}\"\n",
+             ",
             front_ends.join(", "),
             self.uc,
             self.sections,
             self.timers,
-            if self.servers.len() == 2 { "hot" } else { "single" }
         );
+        if let Some(instead) = &self.instead {
+            text.clone_from(instead);
+        }
+        let redundancy = if self.servers.len() == 2 { "hot" } else { "single" };
+        _ = write!(text, "[[switch]]\nname = \"SIP_Switch\"\nredundancy = \"{redundancy}\"\n");
         for (name, port) in &self.servers {
             _ = write!(text, "[[switch.server]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n");
         }
         let listen = self.ops.map_or_else(|| "off".to_owned(), |port| format!("127.0.0.1:{port}"));
-        _ = write!(text, "[cti.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\n[ops]\nlisten = \"{listen}\"\n");
+        _ = write!(text, "[cti.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\n[ops]\nlisten = \"{listen}\"\n{}", self.ops_more);
         folder.write("uc.toml", &text)
     }
 }

@@ -38,6 +38,21 @@ pub fn get(port: u16, path: &str) -> Option<Answer> {
     Some(Answer { status, body: if chunked { unchunk(body)? } else { body.to_owned() } })
 }
 
+/// A request with the token of the tests; status and JSON.
+#[must_use]
+pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, serde_json::Value)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
+}
+
+/// Token for workers' states.
+pub const TOKEN: &str = "token of the socket tests";
+
 fn unchunk(mut rest: &str) -> Option<String> {
     let mut body = String::new();
     loop {

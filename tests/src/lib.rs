@@ -16,7 +16,7 @@ pub use bridge::{Bridge, BridgeOptions, Request};
 pub use certificates::{Authority, Identity};
 pub use daemon::{Daemon, Folder, Setup, connector};
 pub use front_end::{Event, FrontEnd, ordinary};
-pub use http::{Answer, get};
+pub use http::{Answer, TOKEN, ask, get};
 pub use peer::{Running, peer};
 pub use sip::{Dialog, Message, SEED, answer, header, seed_notify, split};
 

@@ -232,8 +232,14 @@ impl Presence {
             let ready = old.get(usize::from(row))?.ready;
             new.iter().position(|state| state.ready == ready).map(|at| at as u16)
         };
-        for shown in &mut self.choices.shown {
-            shown.row = shown.row.and_then(find);
+        for (shown, slot) in self.choices.shown.iter_mut().zip(&self.dns) {
+            // The reason is not remembered: a row without one may still fit.
+            let by_state = || match slot.have {
+                AgentState::Ready => cx.config.choice.matching(true, 0, |_, _| false),
+                AgentState::NotReady(mode) => cx.config.choice.matching(false, mode, |_, _| false),
+                _ => None,
+            };
+            shown.row = shown.row.and_then(find).or_else(by_state);
         }
         for slot in &mut self.dns {
             if let Some((StateRequest { why: Why::Choice(row), .. }, _)) = slot.ours {

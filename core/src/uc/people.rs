@@ -29,7 +29,8 @@ impl UcSide {
     /// Gives every watched user without a watcher to one with room, in order.
     pub(super) fn assign_everybody(&mut self, cx: &mut Cx<'_>) {
         self.table.grow(cx.directory.user_slots());
-        let watched: Vec<UserId> = cx.directory.users().filter(|u| !cx.directory.uri(*u).is_empty()).collect();
+        let has_uc = cx.config.mode.has_uc();
+        let watched: Vec<UserId> = cx.directory.users().filter(|u| has_uc && !cx.directory.uri(*u).is_empty()).collect();
         let room = match (cx.config.uc.pace.users_per_watcher_max as usize, self.watchers.len()) {
             (_, 0) => 0,
             // A list is subscribed to once.

@@ -1,6 +1,6 @@
 //! What single options cannot say about themselves: things that are missing, do not fit together, or are dangerous.
 use super::finding::{Findings, Lines, Place, plural};
-use super::options::TlsDraft;
+use super::options::{Draft, TlsDraft};
 use super::read::{File, Server, Switch};
 use super::slot::{Transport, print_bridge};
 use crate::people::sip_uri;
@@ -30,31 +30,11 @@ pub(crate) fn place(lines: &Lines<'_>, document: &DeTable<'_>, path: &str) -> Pl
 pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Findings) {
     let at = |path: &str| place(lines, document, path);
     let draft = &file.draft;
-    // A list that is there and does not fit was reported where it was read.
-    let given = document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).and_then(|list| list.get_ref().as_array());
-    let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
-    super::publish::check(document, draft, is_near, at, findings);
-    if draft.mode.has_uc() && draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
-        findings.error(&at("uc"), "there is no UC server; write `endpoints = [\"pool.example.com:5061\"]` in [uc]");
-    }
+    choice(&at, draft, findings);
     if draft.mode.has_uc() {
-        watchers(lines, document, file, findings);
-    }
-    if draft.uc.categories.is_empty() {
-        findings.error(&at("uc.categories"), "`categories` is empty; write `categories = [\"state\", \"note\"]`");
-    } else if !draft.uc.categories.iter().any(|c| **c == *"state") {
-        findings.error(&at("uc.categories"), "`categories` lacks \"state\", without which there is no presence");
-    }
-    if draft.uc_transport == Transport::Tcp {
-        if let Some(far) = draft.uc.endpoints.iter().find(|e| !is_loopback(&e.host)) {
-            findings.warning(
-                &at("uc.transport"),
-                format!("presence from {} travels in clear; write `transport = \"tls\"` unless the network is private", far.host),
-            );
-        }
-        if document.get("uc").is_some_and(|uc| uc.get_ref().get("tls").is_some()) {
-            findings.warning(&at("uc.tls"), "[uc.tls] has no effect while `transport` is \"tcp\"");
-        }
+        uc(lines, document, file, findings);
+    } else if document.contains_key("uc") {
+        findings.warning(&at("uc"), "[uc] has no effect in mode standalone");
     }
     if let Err(why) = jiff::tz::TimeZone::get(&draft.timezone) {
         findings.error(
@@ -62,13 +42,9 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
             format!("there is no time zone {:?} on this machine ({why}); write a name such as \"Europe/Berlin\" or \"UTC\"", draft.timezone),
         );
     }
-    if file.conditions.iter().any(|row| row.calendar.is_some()) && !draft.uc.categories.iter().any(|c| **c == *"calendarData") {
-        findings.error(&at("uc.categories"), "a condition asks for the calendar; write `categories = [\"state\", \"note\", \"calendarData\"]`");
-    }
     if !draft.presence.free_seating && file.switches.iter().any(|switch| !switch.free_dns.is_empty()) {
         findings.warning(&at("presence"), "`free_dns` has no effect without `free_seating = true` in [presence]");
     }
-    tls(&draft.uc_tls, &at("uc.tls"), findings);
     for (least, most) in [
         ("uc.timers.backoff_min_ms", "uc.timers.backoff_max_ms"),
         ("uc.timers.retry_ms", "uc.timers.retry_max_ms"),
@@ -96,6 +72,52 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
         );
     }
     switches(lines, document, &file.switches, findings);
+}
+
+/// The UC platform.
+fn uc(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Findings) {
+    let at = |path: &str| place(lines, document, path);
+    let draft = &file.draft;
+    // A list that is there and does not fit was reported where it was read.
+    let given = document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).and_then(|list| list.get_ref().as_array());
+    let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
+    super::publish::check(document, draft, is_near, at, findings);
+    if draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
+        findings.error(&at("uc"), "there is no UC server; write `endpoints = [\"pool.example.com:5061\"]` in [uc]");
+    }
+    watchers(lines, document, file, findings);
+    if draft.uc.categories.is_empty() {
+        findings.error(&at("uc.categories"), "`categories` is empty; write `categories = [\"state\", \"note\"]`");
+    } else if !draft.uc.categories.iter().any(|c| **c == *"state") {
+        findings.error(&at("uc.categories"), "`categories` lacks \"state\", without which there is no presence");
+    }
+    if draft.uc_transport == Transport::Tcp {
+        if let Some(far) = draft.uc.endpoints.iter().find(|e| !is_loopback(&e.host)) {
+            findings.warning(
+                &at("uc.transport"),
+                format!("presence from {} travels in clear; write `transport = \"tls\"` unless the network is private", far.host),
+            );
+        }
+        if document.get("uc").is_some_and(|uc| uc.get_ref().get("tls").is_some()) {
+            findings.warning(&at("uc.tls"), "[uc.tls] has no effect while `transport` is \"tcp\"");
+        }
+    }
+    if file.conditions.iter().any(|row| row.calendar.is_some()) && !draft.uc.categories.iter().any(|c| **c == *"calendarData") {
+        findings.error(&at("uc.categories"), "a condition asks for the calendar; write `categories = [\"state\", \"note\", \"calendarData\"]`");
+    }
+    tls(&draft.uc_tls, &at("uc.tls"), findings);
+}
+
+/// States chosen by hand.
+fn choice(at: &impl Fn(&str) -> Place, draft: &Draft, findings: &mut Findings) {
+    tls(&draft.choice_tls, &at("choice.tls"), findings);
+    if !draft.mode.has_uc() && draft.choice_store.is_none() {
+        findings.warning(&at("choice"), "chosen states are forgotten by a restart; write `store = \"choices.db\"` in [choice]");
+    }
+    let key = &draft.choice.reason_key;
+    if *key == draft.presence.status_key || *key == draft.presence.note_key {
+        findings.error(&at("choice.reason_key"), format!("`reason_key` is \"{key}\" like another key among the reasons; they must differ"));
+    }
 }
 
 fn last(path: &str) -> &str {
@@ -213,7 +235,7 @@ pub(crate) fn persons(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, pe
     }
     let watched = persons.iter().filter(|p| !p.sip_uri.is_empty()).count();
     let (each, watchers) = (file.draft.uc.pace.users_per_watcher_max as usize, file.watchers.len());
-    if each > 0 && watchers > 0 && watched > each * watchers {
+    if file.draft.mode.has_uc() && each > 0 && watchers > 0 && watched > each * watchers {
         let more = watched.div_ceil(each) - watchers;
         findings.error(
             &place(lines, document, "uc.watcher"),

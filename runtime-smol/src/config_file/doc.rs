@@ -41,6 +41,9 @@ fn sections() -> Vec<Section> {
     let person = PERSON.map(|(key, sample, doc)| Doc { key, doc, kind: "text".into(), default: None, sample, required: key == "employee_id" });
     vec![
         section("connector", "The connector itself.", rows::<Draft>(options::CONNECTOR)),
+        section("standalone", "Mode standalone.", rows::<Draft>(options::STANDALONE)),
+        section("choice", "States workers choose by hand.", rows::<Draft>(options::CHOICE)),
+        Section { optional: true, ..section("choice.tls", "TLS towards the server of the presence definition document.", tls()) },
         section("uc", "The UC platform: Lync or Skype for Business Front Ends.", rows::<Draft>(options::UC)),
         Section { many: true, ..section("uc.watcher", "Identities that subscribe; the workers are spread over them.", rows::<WatcherDraft>(options::WATCHER)) },
         Section { optional: true, ..section("uc.tls", "TLS towards the UC platform.", tls()) },

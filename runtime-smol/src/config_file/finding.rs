@@ -102,6 +102,11 @@ impl<'t> Lines<'t> {
         Place { file: self.file.clone(), line: line as u32 + 1, column: before.chars().count() as u32 + 1 }
     }
 
+    /// A line by its number, from 1.
+    pub(crate) fn line(&self, line: u32) -> Place {
+        Place { file: self.file.clone(), line, column: 1 }
+    }
+
     /// The file as a whole.
     pub(crate) fn whole(&self) -> Place {
         Place { file: self.file.clone(), line: 0, column: 0 }

@@ -1,5 +1,6 @@
 //! The one table of options: name, meaning, range, place. Parser, example file and reference are made from it.
 use super::slot::{Profile, Slot, Transport};
+use crate::presence_xml::source::Location;
 use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, TlsProfile, TlsSettings};
 use std::path::PathBuf;
 use uc_core::config::{
@@ -55,6 +56,11 @@ pub(crate) struct Draft {
     pub(crate) publish: PublishConfig,
     pub(crate) publish_names: super::publish::Names,
     pub(crate) choice: ChoiceConfig,
+    pub(crate) choice_location: Option<Location>,
+    pub(crate) choice_interval_s: u32,
+    pub(crate) choice_store: Option<PathBuf>,
+    pub(crate) choice_tls: TlsDraft,
+    pub(crate) login_queue: Box<str>,
     pub(crate) limits: Limits,
     pub(crate) write_queue_bytes_max: usize,
     pub(crate) ops: OpsSettings,
@@ -70,6 +76,11 @@ impl Default for Draft {
             publish: PublishConfig::default(),
             publish_names: super::publish::Names::default(),
             choice: ChoiceConfig::default(),
+            choice_location: None,
+            choice_interval_s: 300,
+            choice_store: None,
+            choice_tls: TlsDraft::default(),
+            login_queue: "".into(),
             application: "UC_Connector".into(),
             profile: Profile::Lync,
             people: None,
@@ -80,7 +91,7 @@ impl Default for Draft {
             presence: PresenceConfig::default(),
             limits: Limits::default(),
             write_queue_bytes_max: 4 << 20,
-            ops: OpsSettings { listen: Some(crate::cli::OPS_DEFAULT), connections_max: 64, show_notes: false },
+            ops: OpsSettings { listen: Some(crate::cli::OPS_DEFAULT), connections_max: 64, show_notes: false, token_ref: None },
             log: LogSettings { format: LogFormat::Human, show_notes: false, tlib_messages: false },
             note_level: NoteLevel::Info,
         }
@@ -202,6 +213,39 @@ pub(crate) const CONNECTOR: &[Opt<Draft>] = &[
         "\"people.csv\"",
         |d| Slot::Path(&mut d.people),
         "File with the workers, CSV or TOML (by its ending), besides the `[[person]]` of this file. Relative to this file.",
+    ),
+    num("login_queue", 0, 64, |d| Slot::Text(&mut d.login_queue), "Queue to log agents in to unless the worker has one of their own (default routing); empty: none."),
+];
+
+/// `[standalone]`
+pub(crate) const STANDALONE: &[Opt<Draft>] = &[opt(
+    "user_auto_registration",
+    |d| Slot::Bool(&mut d.choice.auto_login),
+    "Workers who have chosen nothing yet are logged in when the connector starts.",
+)];
+
+/// `[choice]`
+pub(crate) const CHOICE: &[Opt<Draft>] = &[
+    maybe(
+        "presence_location",
+        "\"presence.xml\"",
+        |d| Slot::Location(&mut d.choice_location),
+        "The presence definition document: a file, relative to this one, or an `http` or `https` URL. Default: ready and not ready. A bad document leaves the one before in use.",
+    ),
+    num(
+        "presence_interval_s",
+        0,
+        86_400,
+        |d| Slot::U32(&mut d.choice_interval_s),
+        "How often the document is looked at for changes, seconds, besides SIGHUP; 0: on SIGHUP only.",
+    ),
+    opt("enable_logout_menu", |d| Slot::Bool(&mut d.choice.logout), "Workers may log out by hand."),
+    num("reason_key", 1, 64, |d| Slot::Text(&mut d.choice.reason_key), "Key of a chosen state's reason in Reasons or Extensions."),
+    maybe(
+        "store",
+        "\"choices.db\"",
+        |d| Slot::Path(&mut d.choice_store),
+        "File that keeps choices over a restart (SQLite), relative to this one; its folder must be writable. Default: they are forgotten.",
     ),
 ];
 
@@ -477,6 +521,12 @@ pub(crate) const OPS: &[Opt<Draft>] = &[
     ),
     num("connections_max", 1, 1000, |d| Slot::Usize(&mut d.ops.connections_max), "Connections at once; more are refused."),
     opt("show_notes", |d| Slot::Bool(&mut d.ops.show_notes), "Show the workers' notes on the page and in the API."),
+    maybe(
+        "api_token",
+        "\"env:UC_API_TOKEN\"",
+        |d| Slot::Secret(&mut d.ops.token_ref),
+        "Where the token is that lets clients read and set workers' states: `env:NAME` or `file:/path`. Default: nobody can.",
+    ),
 ];
 
 /// `[log]`
@@ -495,7 +545,7 @@ pub(crate) const PERSON: [(&str, &str, &str); 12] = [
     ("sip_uri", "\"sip:alice@example.com\"", "SIP URI to watch; empty: not watched."),
     ("agent_login", "\"5002\"", "Agent Login code."),
     ("password_ref", "\"env:AGENT_PASSWORD\"", "Where the login's password is: `env:NAME` or `file:/path`; empty: none."),
-    ("login_queue", "\"8000\"", "Queue to log in to; empty: none."),
+    ("login_queue", "\"8000\"", "Queue to log in to; empty: that of `[connector]`."),
     ("dns", "\"5002@SIP_Switch\"", "DNs with their switch; several are joined by `;`."),
     ("place", "\"Place_5002\"", "Place."),
     ("groups", "\"sales;support\"", "Groups, joined by `;`."),

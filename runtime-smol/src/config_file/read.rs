@@ -50,7 +50,7 @@ pub(crate) struct Server {
 pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, findings: &mut Findings) -> File {
     let mut reader = Reader { lines, folder, findings };
     let mut draft = Draft::default();
-    let top = ["connector", "uc", "switch", "cti", "presence", "publish", "limits", "ops", "log", "person"];
+    let top = ["connector", "standalone", "choice", "uc", "switch", "cti", "presence", "publish", "limits", "ops", "log", "person"];
     reader.section::<Draft>("", document, &[], &top, &mut draft);
     reader.child("connector", document, options::CONNECTOR, &[], &mut draft);
     // The profile is where the pace starts from, so it comes first.
@@ -69,6 +69,11 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
             reader.item("uc.watcher", table, options::WATCHER, &[], &mut watcher, &place);
             watchers.push((watcher, place));
         }
+    }
+    reader.child("standalone", document, options::STANDALONE, &[], &mut draft);
+    reader.child("choice", document, options::CHOICE, &["tls"], &mut draft);
+    if let Some(choice) = reader.table("choice", document) {
+        reader.child("choice.tls", choice, options::TLS, &[], &mut draft.choice_tls);
     }
     reader.child("cti", document, &[], &["timers", "pace"], &mut draft);
     if let Some(cti) = reader.table("cti", document) {

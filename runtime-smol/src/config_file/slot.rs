@@ -1,5 +1,6 @@
 //! One value of the configuration: where it goes, how it is read, how it is printed. The same slots make the parser, the example and the reference, so the
 //! three cannot drift apart.
+use crate::presence_xml::source::{Location, Url};
 use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(crate) enum Slot<'a> {
     Secret(&'a mut Option<String>),
     /// File, relative to the configuration file.
     Path(&'a mut Option<PathBuf>),
+    /// File, relative to the configuration file, or `http:`, `https:`.
+    Location(&'a mut Option<Location>),
     /// List of texts.
     Texts(&'a mut Vec<Box<str>>),
     /// List of `host:port`.
@@ -122,6 +125,13 @@ impl Slot<'_> {
             Self::OptText(to) => *to = Some(text(value).filter(|t| !t.is_empty()).ok_or_else(wrong)?.to_owned()),
             Self::Secret(to) => *to = Some(text(value).filter(|t| is_secret_ref(t)).ok_or_else(wrong)?.to_owned()),
             Self::Path(to) => *to = Some(folder.join(text(value).filter(|t| !t.is_empty()).ok_or_else(wrong)?)),
+            Self::Location(to) => {
+                let text = text(value).filter(|t| !t.is_empty()).ok_or_else(wrong.clone())?;
+                *to = Some(match text.contains("://") {
+                    true => Location::Url(Url::parse(text).ok_or_else(wrong)?),
+                    false => Location::File(folder.join(text)),
+                });
+            }
             Self::Texts(to) => *to = list(value).and_then(|items| items.into_iter().map(|t| Some(t?.into())).collect()).ok_or_else(wrong)?,
             Self::Endpoints(to) => *to = list(value).and_then(|items| items.into_iter().map(|t| endpoint(t?)).collect()).ok_or_else(wrong)?,
             Self::Bridge(to) => *to = Some(text(value).and_then(bridge).ok_or_else(wrong)?),
@@ -150,6 +160,7 @@ impl Slot<'_> {
             Self::OptText(_) => "text".into(),
             Self::Secret(_) => "a reference to a secret, \"env:NAME\" or \"file:/path\", never the secret itself".into(),
             Self::Path(_) => "the path of a file".into(),
+            Self::Location(_) => "the path of a file or an http or https URL".into(),
             Self::Texts(_) => "a list of texts, [\"...\", \"...\"]".into(),
             Self::Endpoints(_) => "a list of servers, [\"name:port\", ...]".into(),
             Self::Bridge(_) => "\"host:port\" or \"unix:/path\"".into(),
@@ -175,6 +186,7 @@ impl Slot<'_> {
             Self::Text(t) => quote(t),
             Self::OptText(t) | Self::Secret(t) => quote(t.as_deref()?),
             Self::Path(path) => quote(&path.as_ref()?.to_string_lossy()),
+            Self::Location(location) => quote(&location.as_ref()?.to_string()),
             Self::Texts(texts) => join(texts.iter().map(|t| quote(t)).collect()),
             Self::Endpoints(list) => join(list.iter().map(|e| quote(&format!("{}:{}", e.host, e.port))).collect()),
             Self::Bridge(address) => quote(&print_bridge(address.as_ref()?)),

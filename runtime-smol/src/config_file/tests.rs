@@ -331,3 +331,58 @@ fn documentation_is_up_to_date() {
         );
     }
 }
+
+const STANDALONE: &str = r#"
+connector.mode = "standalone"
+connector.login_queue = "8000"
+choice.store = "choices.db"
+[[switch]]
+name = "SIP_Switch"
+[[switch.server]]
+name = "T1"
+address = "127.0.0.1:7010"
+[[person]]
+employee_id = "1001"
+agent_login = "5002"
+dns = "5002@SIP_Switch"
+[[person]]
+employee_id = "1002"
+agent_login = "5003"
+login_queue = "8001"
+dns = "5003@SIP_Switch"
+"#;
+
+#[test]
+fn standalone_needs_no_uc_section() {
+    let (settings, findings) = checked(STANDALONE);
+    assert_eq!(findings, "");
+    let settings = settings.unwrap();
+    let core = &settings.core;
+    assert!(!core.mode.has_uc() && core.uc.endpoints.is_empty() && core.uc.watchers.is_empty() && settings.uc_tls.is_none());
+    assert_eq!(core.people.iter().map(|person| &*person.login_queue).collect::<Vec<_>>(), ["8000", "8001"]);
+    assert_eq!(settings.choice.store.as_deref(), Some(Path::new("./choices.db")));
+    let (settings, findings) = checked(&format!("{STANDALONE}\n[uc]\nendpoints = [\"a:1\"]\n[[uc.watcher]]\nuri = \"sip:w@a\"\n"));
+    assert!(findings.contains("[uc] has no effect") && settings.unwrap().core.uc.endpoints.is_empty(), "{findings}");
+    assert!(checked(&STANDALONE.replace("choice.store = \"choices.db\"", "")).1.contains("forgotten by a restart"));
+}
+
+#[test]
+fn a_document_of_states_is_checked_but_never_in_the_way() {
+    let folder = std::env::temp_dir().join(format!("uc-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let with = |document: &str| {
+        std::fs::write(folder.join("p.xml"), document).unwrap();
+        let mut findings = Findings::default();
+        let text = STANDALONE.replace("choice.store", "choice.presence_location = \"p.xml\"\nchoice.store");
+        (check_text("t.toml", &text, &folder, &mut findings).unwrap(), findings.to_string())
+    };
+    let (settings, findings) = with(include_str!("../../../docs/presence.xml"));
+    assert_eq!((findings.as_str(), settings.core.choice.states.len()), ("", 5));
+    let (settings, findings) = with("<presence\n\n>");
+    assert!(findings.contains("p.xml:") && findings.contains("warning") && findings.contains("stay in use"), "{findings}");
+    assert_eq!((settings.core.choice.states.len(), settings.choice.catalogue, settings.choice.faults.len()), (2, None, 1));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let url = STANDALONE.replace("choice.store", "choice.presence_location = \"https://example.com/presence.xml\"\nchoice.store");
+    assert_eq!(checked(&url).1, "");
+    assert!(checked(&url.replace("https:", "ftp:")).1.contains("a file or an http or https URL"));
+}

@@ -15,7 +15,7 @@ use uc_core::presence::Class;
 use uc_runtime_sim::peers::day::{Day, DayEvent};
 use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, FrontEndConfig};
 use uc_runtime_sim::peers::people::DemoPerson;
-use uc_runtime_sim::peers::tserver::{AgentState, TServer, TServerConfig};
+use uc_runtime_sim::peers::tserver::{AgentState, AgentTruth, TServer, TServerConfig};
 use uc_runtime_sim::peers::{Peer, PeerOut};
 
 /// Servers in the pool.
@@ -69,9 +69,9 @@ enum Kind {
 pub(super) struct Doors(Vec<(Kind, u16, TcpListener)>);
 
 impl Doors {
-    /// Opens all doors on loopback.
-    pub(super) fn open() -> io::Result<Self> {
-        let front_ends = (0..FRONT_ENDS).map(|node| (Kind::FrontEnd, node));
+    /// Opens all doors on loopback; those of the pool if there is one.
+    pub(super) fn open(pool: bool) -> io::Result<Self> {
+        let front_ends = (0..if pool { FRONT_ENDS } else { 0 }).map(|node| (Kind::FrontEnd, node));
         let doors = front_ends.chain((0..T_SERVERS).map(|node| (Kind::TServer, node)));
         doors.map(|(kind, node)| Ok((kind, node, TcpListener::bind("127.0.0.1:0")?))).collect::<io::Result<_>>().map(Self)
     }
@@ -119,6 +119,8 @@ struct World {
     troubled_until: Option<Instant>,
     teller: Teller,
     story: Story,
+    /// Without a UC platform: how workers tell the connector what they choose.
+    choose: Option<Choose>,
 }
 
 struct Waiting {
@@ -129,14 +131,16 @@ struct Waiting {
     disturbed: bool,
 }
 
+/// Employee id and the state's id.
+pub(super) type Choose = Sender<(Box<str>, String)>;
 type Shared = Rc<RefCell<World>>;
 /// What goes out on a connection; `None` ends it.
 type Outgoing = Sender<Option<Vec<u8>>>;
 
 /// Runs the servers until `stop` is closed.
-pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, stop: &Receiver<()>) -> Story {
+pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, choose: Option<Choose>, stop: &Receiver<()>) -> Story {
     let mut front_end = FrontEnd::new(FrontEndConfig { nodes: FRONT_ENDS, seed: weather.seed, transport: "TCP", ..FrontEndConfig::default() });
-    let mut tserver = TServer::new(TServerConfig { seed: weather.seed, ..TServerConfig::default() });
+    let mut tserver = TServer::new(TServerConfig { seed: weather.seed, check_reasons: choose.is_none(), ..TServerConfig::default() });
     for worker in &workers {
         front_end.add_user(&worker.sip_uri);
         front_end.set_presence(Mono(0), &worker.sip_uri, 18500, Activity::None, None);
@@ -159,6 +163,7 @@ pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, stop
         troubled_until: None,
         teller,
         story: Story::default(),
+        choose,
     }));
     let executor = Rc::new(LocalExecutor::new());
     for (kind, node, listener) in doors.0 {
@@ -256,6 +261,9 @@ async fn live(world: Shared) {
 async fn fail(world: Shared) {
     loop {
         for kind in [Kind::FrontEnd, Kind::TServer] {
+            if kind == Kind::FrontEnd && world.borrow().choose.is_some() {
+                continue;
+            }
             Timer::after(FAIL_EVERY - AWAY).await;
             let node = world.borrow_mut().kill(kind);
             Timer::after(AWAY).await;
@@ -342,10 +350,21 @@ impl World {
             Activity::None => class.token().to_owned(),
             Activity::Token(text) | Activity::Custom(text) => format!("{class}, {text}"),
         };
-        self.front_end.set_presence(now, &self.workers[worker].sip_uri, availability, activity, note);
+        if self.choose.is_none() {
+            self.front_end.set_presence(now, &self.workers[worker].sip_uri, availability, activity, note);
+        }
         if std::mem::replace(&mut self.classes[worker], class) == class {
             return;
         }
+        let shown = match &self.choose {
+            None => shown,
+            Some(choose) => {
+                let state = state_of(class);
+                // Gone only when the demo ends.
+                let _ = choose.try_send((self.workers[worker].employee_id.as_str().into(), state.to_owned()));
+                format!("chooses {state}")
+            }
+        };
         self.story.changes += 1;
         let since = Instant::now();
         let disturbed = self.troubled_until.is_some_and(|until| since < until);
@@ -361,7 +380,11 @@ impl World {
             let who = &self.workers[*worker];
             let Some(agent) = self.tserver.agent(&who.dn) else { continue };
             let told = || agent.reasons.iter().any(|(key, value)| key == "KW_UC_STATUS" && value == waiting.class.token());
-            let is_so = if waiting.class == Class::Offline { agent.state == AgentState::LoggedOut } else { told() };
+            let is_so = match (waiting.class, &self.choose) {
+                (Class::Offline, _) => agent.state == AgentState::LoggedOut,
+                (_, None) => told(),
+                (class, Some(_)) => is_chosen(class, agent),
+            };
             let ms = waiting.since.elapsed().as_secs_f64() * 1000.0;
             if is_so {
                 self.teller.change(self.clock(), &who.display_name, waiting.class, &waiting.shown, agent.state, ms);
@@ -420,6 +443,28 @@ impl World {
         }
         self.teller.back(self.clock(), &server(kind, node));
         self.pump();
+    }
+}
+
+/// The state of the document we ship that somebody chooses who would show this presence.
+const fn state_of(class: Class) -> &'static str {
+    match class {
+        Class::Online | Class::IdleOnline => "available",
+        Class::Busy | Class::IdleBusy | Class::Unknown => "dnd",
+        Class::DoNotDisturb => "training",
+        Class::BeRightBack | Class::Away => "break",
+        Class::Offline => "logged-out",
+    }
+}
+
+/// Whether the agent is in [`state_of`] this class.
+fn is_chosen(class: Class, agent: &AgentTruth) -> bool {
+    let has_reason = agent.reasons.iter().any(|(key, value)| key == "ReasonCode" && value == "500");
+    match state_of(class) {
+        "available" => agent.state == AgentState::Ready,
+        "break" => agent.state == AgentState::NotReady && has_reason,
+        "training" => agent.state == AgentState::NotReady && agent.work_mode == Some(6),
+        _ => agent.state == AgentState::NotReady && !has_reason && agent.work_mode.is_none(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration of the demo's connector: the invented staff, the emulated servers' addresses.
 use super::servers::Doors;
-use crate::settings::{BridgeAddress, BridgeSettings, LogFormat, LogSettings, OpsSettings, Settings};
+use crate::presence_xml;
+use crate::settings::{BridgeAddress, BridgeSettings, ChoiceSettings, LogFormat, LogSettings, OpsSettings, Settings, TlsProfile, TlsSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use uc_core::Config;
@@ -15,13 +16,15 @@ const DOMAIN: &str = "contoso.example";
 const USERS_PER_WATCHER: u32 = 1000;
 
 /// The connector's settings towards the servers behind `doors`.
-pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors) -> Settings {
+pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors, standalone: bool) -> Settings {
+    // The document is the one we ship; a test holds it to be good.
+    let catalogue = presence_xml::parse(include_str!("../../../docs/presence.xml")).map(|(catalogue, _)| catalogue).unwrap_or_default();
     let core = Config {
-        mode: Mode::Normal,
+        mode: if standalone { Mode::Standalone } else { Mode::Normal },
         publish: PublishConfig::default(),
-        choice: ChoiceConfig::default(),
+        choice: ChoiceConfig { states: catalogue.rows(), logout: true, ..ChoiceConfig::default() },
         application: "UC_Connector".into(),
-        uc: uc(workers.len(), doors),
+        uc: if standalone { UcConfig::default() } else { uc(workers.len(), doors) },
         cti: cti(doors),
         presence: PresenceConfig::default(),
         people: workers.iter().map(|worker| worker.to_config(0)).collect(),
@@ -33,7 +36,15 @@ pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors) -
         core: Arc::new(core),
         uc_tls: None,
         bridges: doors.bridges().map(|at| BridgeSettings { address: BridgeAddress::Tcp(at.ip().to_string(), at.port()), tls: None, token_ref: None }).collect(),
-        ops: OpsSettings { listen: Some(ops), connections_max: 64, show_notes: false },
+        ops: OpsSettings { listen: Some(ops), connections_max: 64, show_notes: false, token_ref: None },
+        choice: ChoiceSettings {
+            location: None,
+            tls: TlsSettings { profile: TlsProfile::Rustls, ca: None, identity: None, server_name: None },
+            interval_s: 0,
+            store: None,
+            catalogue: Some(catalogue),
+            faults: Vec::new(),
+        },
         log: LogSettings { format: LogFormat::Human, show_notes: false, tlib_messages: false },
         write_queue_bytes_max: 4 << 20,
     }

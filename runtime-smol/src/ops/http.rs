@@ -1,6 +1,6 @@
 //! tiny_http behind the gate: few named threads that read a request, ask the driver, and print the answer; rebuilt when its accept thread has died.
 use super::json;
-use super::{Filter, OpsKind, OpsReply, OpsRequest, Overview, ROWS_MAX, Tally, WorkerRow, gate};
+use super::{Filter, OpsKind, OpsReply, OpsRequest, Overview, ROWS_MAX, StateFault, Tally, WorkerRow, gate};
 use crate::settings::OpsSettings;
 use smol::channel::{self, Sender};
 use std::io::{self, Read as _};
@@ -22,8 +22,10 @@ const THREADS: usize = 2;
 const ANSWER_MS: u64 = 2_000;
 /// How often a thread looks whether the server was rebuilt.
 const LOOK: Duration = Duration::from_secs(1);
-/// Longest body that is read (and thrown away: nothing here takes one).
+/// Longest body that is read.
 const BODY_BYTES_MAX: u64 = 16 << 10;
+/// Shortest token.
+const TOKEN_BYTES_MIN: usize = 16;
 /// Rows of one page.
 const PAGE_MAX: u32 = 1000;
 /// How old counts may be.
@@ -42,6 +44,7 @@ pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
     folder: PathBuf,
     show_notes: Arc<AtomicBool>,
+    token: Token,
 }
 
 impl Listening {
@@ -49,6 +52,11 @@ impl Listening {
     #[cfg(test)]
     pub(super) fn break_inner_socket(&self) {
         std::fs::remove_file(self.folder.join("http")).unwrap();
+    }
+
+    /// The token for workers' states from now on.
+    pub(crate) fn set_token(&self, reference: Option<&str>) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = resolve(reference);
     }
 
     /// Whether workers' notes are shown from now on.
@@ -77,12 +85,14 @@ pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, limit
     let listener = TcpListener::bind(listen)?;
     listener.set_nonblocking(true)?;
     let show_notes = Arc::new(AtomicBool::new(settings.show_notes));
-    let listening = Listening { address: listener.local_addr()?, folder: private_folder()?, show_notes: Arc::clone(&show_notes) };
+    let token = Token::new(Mutex::new(resolve(settings.token_ref.as_deref())));
+    let listening = Listening { address: listener.local_addr()?, folder: private_folder()?, show_notes: Arc::clone(&show_notes), token: Arc::clone(&token) };
     let site = Arc::new(Site {
         socket: listening.folder.join("http"),
         server: Mutex::new(None),
         asks,
         show_notes,
+        token,
         loopback: listen.ip().is_loopback(),
         tally: Mutex::new(None),
     });
@@ -122,12 +132,29 @@ fn private_folder() -> io::Result<PathBuf> {
     Err(last)
 }
 
+/// The secret that opens workers' states; `None`: they are closed.
+type Token = Arc<Mutex<Option<Box<str>>>>;
+
+/// The secret behind a reference. One that cannot be read, or is too short to be one, closes.
+fn resolve(reference: Option<&str>) -> Option<Box<str>> {
+    let token = crate::secrets::resolve(reference?);
+    match &token {
+        Ok(token) if token.len() < TOKEN_BYTES_MIN => {
+            crate::say::alarm(&format!("the token of `ops.api_token` has {} bytes, it must have {TOKEN_BYTES_MIN} at least; workers' states stay closed", token.len()));
+        }
+        Err(why) => crate::say::alarm(&format!("the token of `ops.api_token` cannot be read: {why}; workers' states stay closed")),
+        Ok(_) => {}
+    }
+    token.ok().filter(|token| token.len() >= TOKEN_BYTES_MIN)
+}
+
 struct Site {
     /// Where tiny_http listens.
     socket: PathBuf,
     server: Mutex<Option<Arc<Server>>>,
     asks: Sender<OpsRequest>,
     show_notes: Arc<AtomicBool>,
+    token: Token,
     /// Bound to this machine only: other names in `Host` are a web page's trick (DNS rebinding).
     loopback: bool,
     tally: Mutex<Option<(Instant, Tally)>>,
@@ -181,14 +208,18 @@ impl Site {
 
     fn on_request(&self, mut request: Request) {
         // What is left of a body would be read by tiny_http as the next request.
-        let body = request.as_reader().take(BODY_BYTES_MAX + 1).read_to_end(&mut Vec::new());
-        let answer = match body {
-            Ok(n) if n as u64 > BODY_BYTES_MAX => Answer::error(413, "nothing here takes a body"),
-            Ok(_) if !matches!(request.method(), Method::Get | Method::Head) => Answer::error(405, "only GET and HEAD"),
+        let mut body = Vec::new();
+        let answer = match request.as_reader().take(BODY_BYTES_MAX + 1).read_to_end(&mut body) {
+            Ok(n) if n as u64 > BODY_BYTES_MAX => Answer::error(413, "the body is too long"),
             Ok(_) if !self.is_host_allowed(&request) => Answer::error(421, "this listener is for this machine; use 127.0.0.1 or localhost"),
-            Ok(_) => self.route(request.url()).unwrap_or_else(Answer::from),
+            Ok(_) => match self.states(&request, &body) {
+                Some(answer) => answer.unwrap_or_else(Answer::from),
+                None if !matches!(request.method(), Method::Get | Method::Head) => Answer::error(405, "only GET and HEAD"),
+                None => self.route(request.url()).unwrap_or_else(Answer::from),
+            },
             Err(_) => return,
         };
+        let challenge = (answer.status == 401).then_some(("WWW-Authenticate", "Bearer"));
         let mut response = Response::from_data(answer.body).with_status_code(answer.status);
         for (name, value) in [
             ("Content-Type", answer.kind),
@@ -200,7 +231,10 @@ impl Site {
                 "Content-Security-Policy",
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             ),
-        ] {
+        ]
+        .into_iter()
+        .chain(challenge)
+        {
             if let Ok(header) = Header::from_bytes(name, value) {
                 response.add_header(header);
             }
@@ -212,6 +246,67 @@ impl Site {
     fn is_host_allowed(&self, request: &Request) -> bool {
         let host = request.headers().iter().find(|h| h.field.equiv("Host")).map(|h| h.value.as_str());
         !self.loopback || host.is_none_or(is_this_machine)
+    }
+
+    /// Workers' states, behind the token; `None`: it is another page.
+    fn states(&self, request: &Request, body: &[u8]) -> Option<Result<Answer, Silent>> {
+        let path = request.url().split('?').next().unwrap_or_default();
+        let employee_id = path.strip_prefix("/api/v1/workers/").and_then(|rest| rest.strip_suffix("/state")).map(decode);
+        if path != "/api/v1/states" && employee_id.is_none() {
+            return None;
+        }
+        if let Err(answer) = self.authorise(request) {
+            return Some(Ok(answer));
+        }
+        Some(match (employee_id, request.method()) {
+            (None, Method::Get | Method::Head) => self.menu(),
+            (None, _) => Ok(Answer::error(405, "only GET and HEAD")),
+            (Some(id), Method::Get | Method::Head) => self.state(&id),
+            (Some(id), Method::Put) => self.choose(&id, body),
+            (Some(_), _) => Ok(Answer::error(405, "only GET, HEAD and PUT")),
+        })
+    }
+
+    fn authorise(&self, request: &Request) -> Result<(), Answer> {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let token = token.ok_or_else(|| Answer::error(403, "workers' states are closed; set option `ops.api_token`"))?;
+        let given = request.headers().iter().find(|h| h.field.equiv("Authorization")).map(|h| h.value.as_str());
+        let given = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        // The time of the comparison tells nothing of the token but its length.
+        let is_right = given.is_some_and(|given| given.len() == token.len() && openssl::memcmp::eq(given.as_bytes(), token.as_bytes()));
+        if is_right { Ok(()) } else { Err(Answer::error(401, "the token is missing or wrong; send `Authorization: Bearer TOKEN`")) }
+    }
+
+    fn menu(&self) -> Result<Answer, Silent> {
+        match self.ask(OpsKind::States)? {
+            OpsReply::States(states) => Ok(Answer::text(JSON, json::states(&states))),
+            _ => Err(Silent),
+        }
+    }
+
+    fn state(&self, employee_id: &str) -> Result<Answer, Silent> {
+        match self.ask(OpsKind::State { employee_id: employee_id.into() })? {
+            OpsReply::State(Some(row)) => Ok(Answer::text(JSON, json::state(&row))),
+            OpsReply::State(None) => Ok(Answer::error(404, "there is no such worker")),
+            _ => Err(Silent),
+        }
+    }
+
+    fn choose(&self, employee_id: &str, body: &[u8]) -> Result<Answer, Silent> {
+        let asked: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+        let Some(state) = asked.as_ref().and_then(|asked| asked["state"].as_str()) else {
+            return Ok(Answer::error(400, "the body must be {\"state\": ID}, with an id of /api/v1/states, \"logged-in\", \"logged-out\" or \"follow\""));
+        };
+        match self.ask(OpsKind::Choose { employee_id: employee_id.into(), state: state.into() })? {
+            OpsReply::Chosen(Ok(row)) => Ok(Answer::text(JSON, json::state(&row))),
+            OpsReply::Chosen(Err(fault)) => Ok(match fault {
+                StateFault::NoWorker => Answer::error(404, "there is no such worker"),
+                StateFault::NoState => Answer::error(400, "there is no such state; /api/v1/states lists them"),
+                StateFault::Draining => Answer::error(503, "the connector is stopping"),
+                StateFault::Refused(why) => Answer::error(409, &why.to_string()),
+            }),
+            _ => Err(Silent),
+        }
     }
 
     fn route(&self, url: &str) -> Result<Answer, Silent> {

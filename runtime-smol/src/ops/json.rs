@@ -1,6 +1,8 @@
 //! The answers as JSON; their shape is described in `page/openapi.json`.
-use super::{CtiRow, DnRow, LinkExtra, Overview, STATE_NAMES, Tally, WorkerRow, state_index};
+use super::{CtiRow, DnRow, LinkExtra, Overview, STATE_NAMES, ShownRow, States, Tally, WorkerRow, state_index};
+use crate::presence_xml::{Display, MenuState};
 use serde_json::{Map, Value, json};
+use uc_core::config::Mode;
 use uc_core::cti_event::Role;
 use uc_core::presence::Class;
 use uc_core::views::{AgentState, LinkState, OverrideView, UcLinkView, WantView};
@@ -122,8 +124,38 @@ pub(super) fn worker_value(row: &WorkerRow, show_notes: bool) -> Value {
         "employee_id": row.employee_id, "display_name": row.display_name, "sip_uri": row.sip_uri, "presence": row.class.token(), "availability": row.availability,
         "activity": row.activity.token(), "note": show_notes.then_some(&row.note), "covered": row.covered, "age_ms": row.age_ms, "want": want,
         "override": row.over.map(OverrideView::token), "publishing": row.publishing, "published": row.published,
+        "choice": row.choice, "shown": row.shown,
         "dns": row.dns.iter().map(dn).collect::<Vec<_>>(),
     })
+}
+
+/// What can be chosen.
+pub(super) fn states(states: &States) -> Vec<u8> {
+    let mode = match states.mode {
+        Mode::Normal => "normal",
+        Mode::Standalone => "standalone",
+        Mode::Bidirectional => "bidirectional",
+        Mode::PushOnly => "push-only",
+    };
+    let display = |texts: &Display| json!({ "language": texts.language, "menu_text": texts.menu, "status_text": texts.status });
+    let state = |state: &MenuState| {
+        let row = &state.row;
+        json!({
+            "id": row.id, "ready": row.ready, "work_mode": row.work_mode, "reason": row.reason, "reason_in_extensions": row.reason_ext, "in_menu": row.in_menu,
+            "icon": state.icon, "display": state.display.iter().map(display).collect::<Vec<_>>(),
+        })
+    };
+    print(&json!({
+        "mode": mode, "logout": states.logout, "follow": states.mode.has_uc(), "states": states.catalogue.states.iter().map(state).collect::<Vec<_>>(),
+    }))
+}
+
+/// What a worker chose and shows.
+pub(super) fn state(row: &ShownRow) -> Vec<u8> {
+    let dn = |(number, switch, shown, in_flight): &(Box<str>, Box<str>, Box<str>, bool)| json!({ "number": number, "switch": switch, "shown": shown, "in_flight": in_flight });
+    print(&json!({
+        "employee_id": row.employee_id, "display_name": row.display_name, "choice": row.choice, "shown": row.shown, "dns": row.dns.iter().map(dn).collect::<Vec<_>>(),
+    }))
 }
 
 pub(super) fn worker(row: &WorkerRow, show_notes: bool) -> Vec<u8> {

@@ -47,6 +47,18 @@ fn rows_of(reply: OpsReply) -> (Vec<WorkerRow>, Option<u32>) {
     }
 }
 
+const TOKEN: &str = "Authorization: Bearer a token for tests only\r\n";
+
+/// The file with the token.
+fn token_file() -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("uc-ops-token-{}", std::process::id()));
+    // Several tests write the same; each needs it there.
+    let own = path.with_extension(format!("{:?}", std::thread::current().id()));
+    std::fs::write(&own, "a token for tests only\n").unwrap();
+    std::fs::rename(&own, &path).unwrap();
+    path
+}
+
 /// A listener with a driver's stand-in that answers from a connector of its own.
 fn listening(workers: u32, connections_max: usize) -> Listening {
     limited(workers, connections_max, gate::Limits::default())
@@ -61,7 +73,7 @@ fn limited(workers: u32, connections_max: usize, limits: gate::Limits) -> Listen
             let _ = request.reply.try_send(answer(&connector, &extra, &request.kind));
         }
     });
-    let settings = OpsSettings { listen: Some("127.0.0.1:0".parse().unwrap()), connections_max, show_notes: false };
+    let settings = OpsSettings { listen: Some("127.0.0.1:0".parse().unwrap()), connections_max, show_notes: false, token_ref: Some(format!("file:{}", token_file().display())) };
     http::start_with(&settings, asks, limits).unwrap().unwrap()
 }
 
@@ -130,7 +142,7 @@ fn every_path_of_the_description_is_served_and_secured() {
     let described: Value = serde_json::from_str(include_str!("page/openapi.json")).unwrap();
     let paths: Vec<String> = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{employee_id}", "1")).collect();
     for path in paths.iter().map(String::as_str).chain(["/", "/app.js", "/app.css"]) {
-        let (head, _) = get(&at, path, "");
+        let (head, _) = get(&at, path, TOKEN);
         let status = if path == "/ready" { "503" } else { "200" };
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {head}");
         assert!(head.contains("Content-Security-Policy: default-src 'none'") && !head.contains("unsafe"), "{path}: {head}");
@@ -150,6 +162,10 @@ fn answers_have_the_described_fields() {
     assert_eq!(names(&json(&at, "/api/v1/summary")), schema("Summary"));
     let worker = json(&at, "/api/v1/workers/0");
     assert_eq!((names(&worker), names(&worker["dns"][0])), (schema("Worker"), schema("Dn")));
+    let secret = |path: &str| -> Value { serde_json::from_str(&get(&at, path, TOKEN).1).unwrap() };
+    assert_eq!(names(&secret("/api/v1/workers/0/state")), schema("WorkerState"));
+    let menu = secret("/api/v1/states");
+    assert_eq!((names(&menu), names(&menu["states"][0])), (schema("States"), schema("State")));
     for link in json(&at, "/api/v1/links")["cti"].as_array().unwrap() {
         assert_eq!(names(link), schema("CtiLink"));
     }
@@ -248,4 +264,35 @@ fn other_sites_and_methods_are_refused() {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     assert!(text.starts_with("HTTP/1.1 405 "), "{text}");
+}
+
+/// One request with a body; status and body.
+fn put(at: &Listening, path: &str, header: &str, body: &str) -> (u16, Value) {
+    let mut stream = connect(at);
+    write!(stream, "PUT {path} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn states_need_the_token() {
+    let at = listening(2, 8);
+    let state = "/api/v1/workers/1/state";
+    for header in ["", "Authorization: Bearer\r\n", "Authorization: Bearer a token for tests onlx\r\n", "Authorization: Basic a token for tests only\r\n"] {
+        for path in [state, "/api/v1/states"] {
+            let (head, _) = get(&at, path, header);
+            assert!(head.starts_with("HTTP/1.1 401 ") && head.contains("WWW-Authenticate: Bearer"), "{header}: {head}");
+        }
+        assert_eq!(put(&at, state, header, "{\"state\": \"dnd-on\"}").0, 401);
+    }
+    assert!(get(&at, state, TOKEN).1.contains("\"shown\":\"predefOutOfService\""));
+    assert!(get(&at, "/api/v1/workers/9/state", TOKEN).0.contains(" 404 "));
+    assert_eq!(put(&at, state, TOKEN, "nonsense").0, 400);
+    assert_eq!(put(&at, "/api/v1/states", TOKEN, "").0, 405);
+    assert_eq!(put(&at, state, TOKEN, &" ".repeat(17 << 10)).0, 413);
+    at.set_token(None);
+    let (head, body) = get(&at, "/api/v1/states", TOKEN);
+    assert!(head.contains(" 403 ") && body.contains("ops.api_token"), "{head}");
 }

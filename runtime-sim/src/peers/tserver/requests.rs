@@ -86,7 +86,7 @@ impl TServer {
         if is_state(request.id) && request.dn.as_ref().is_some_and(|dn| !c.asked.contains(dn)) {
             faults.push("state request for a DN that was not registered on this connection".to_owned());
         }
-        if matches!(request.id, READY | NOT_READY) && request.reasons.is_none() {
+        if self.config.check_reasons && matches!(request.id, READY | NOT_READY) && request.reasons.is_none() {
             faults.push("state request without reasons".to_owned());
         }
         if known_name(request.id).is_some() && request.dn.is_none() {

@@ -66,6 +66,8 @@ pub struct TServerConfig {
     pub in_flight_ms: u64,
     /// Whether two state requests in flight for one DN are a violation.
     pub check_in_flight: bool,
+    /// Whether a state request without reasons is a violation: presence always gives them, a state chosen by hand need not.
+    pub check_reasons: bool,
 }
 
 impl Default for TServerConfig {
@@ -91,6 +93,7 @@ impl Default for TServerConfig {
             role_grace_ms: 30_000,
             in_flight_ms: 9000,
             check_in_flight: true,
+            check_reasons: true,
         }
     }
 }
