@@ -148,7 +148,12 @@ pub(crate) async fn watch(hub: Shared, again: smol::channel::Receiver<()>) {
         let (read, source) = smol::unblock(move || (source.read(), source)).await;
         match read {
             Ok(Some(Read { catalogue, remarks })) => {
-                tell(&remarks.iter().map(|remark| format!("{}:{}: {}", settings.location.as_ref().map(ToString::to_string).unwrap_or_default(), remark.line, remark.text)).collect::<Vec<_>>());
+                tell(
+                    &remarks
+                        .iter()
+                        .map(|remark| format!("{}:{}: {}", settings.location.as_ref().map(ToString::to_string).unwrap_or_default(), remark.line, remark.text))
+                        .collect::<Vec<_>>(),
+                );
                 hub.borrow_mut().take_catalogue(catalogue);
             }
             Ok(None) => {}

@@ -64,6 +64,13 @@ pub(crate) enum Command {
         /// Workers to list.
         limit: u32,
     },
+    /// `explain WORKER`
+    Explain {
+        /// The operations listener of the running daemon.
+        ops: SocketAddr,
+        /// Employee id.
+        worker: String,
+    },
     /// `states`
     States {
         /// The operations listener of the running daemon.
@@ -111,6 +118,8 @@ pub(crate) enum Topic {
     Demo,
     /// `status`
     Status,
+    /// `explain`
+    Explain,
     /// `states`
     States,
     /// `set`
@@ -122,11 +131,12 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    const COMMANDS: [(&'static str, Self); 8] = [
+    const COMMANDS: [(&'static str, Self); 9] = [
         ("run", Self::Run),
         ("check", Self::Check),
         ("demo", Self::Demo),
         ("status", Self::Status),
+        ("explain", Self::Explain),
         ("states", Self::States),
         ("set", Self::Set),
         ("decode", Self::Decode),
@@ -228,6 +238,7 @@ impl Given {
     fn take_file(&mut self, topic: Topic, file: OsString) -> Result<(), String> {
         match topic {
             Topic::Check | Topic::Run if self.config.is_none() => self.config = Some(file.into()),
+            Topic::Explain if self.files.is_empty() => self.files.push(file.into()),
             Topic::Set if self.files.len() < 2 => self.files.push(file.into()),
             Topic::Decode | Topic::Replay => self.files.push(file.into()),
             _ => return Err(format!("`{}` is one word too many", file.to_string_lossy())),
@@ -245,7 +256,7 @@ impl Given {
             (Topic::Replay, "trace") => self.trace = true,
             (Topic::Check, "example") => self.example = true,
             (Topic::Check, "reference") => self.reference = true,
-            (Topic::Status | Topic::States | Topic::Set, "ops") => self.ops = Some(number(option, args, OPS)?),
+            (Topic::Status | Topic::Explain | Topic::States | Topic::Set, "ops") => self.ops = Some(number(option, args, OPS)?),
             (Topic::States | Topic::Set, "token") => self.token = Some(args.value().map_err(text)?.to_string_lossy().into_owned()),
             (Topic::Status, "limit") => self.limit = Some(number(option, args, "a number of workers to list, 0 to 1000")?),
             (Topic::Decode, "json") => self.json = true,
@@ -300,9 +311,15 @@ impl Given {
             Topic::Check => Ok(Command::Check { config: self.config.ok_or_else(missing)? }),
             Topic::Demo if !(1..=10_000).contains(&self.demo.workers) => Err(format!("--workers is {}, it must be 1 to 10000", self.demo.workers)),
             Topic::Demo if !(1..=3600).contains(&self.demo.speed) => Err(format!("--speed is {}, it must be 1 to 3600", self.demo.speed)),
-            Topic::Demo if !matches!(self.demo.mode, DemoMode::Normal | DemoMode::Standalone) => Err("the demo cannot show this mode yet; it can show normal and standalone".into()),
+            Topic::Demo if !matches!(self.demo.mode, DemoMode::Normal | DemoMode::Standalone) => {
+                Err("the demo cannot show this mode yet; it can show normal and standalone".into())
+            }
             Topic::Demo => Ok(Command::Demo(self.demo)),
             Topic::Status => Ok(Command::Status { ops: self.ops.unwrap_or(OPS_DEFAULT), limit: self.limit.unwrap_or(20).min(1000) }),
+            Topic::Explain => {
+                let worker = self.files.first().ok_or("explain needs a worker: uc-connector explain 1001")?;
+                Ok(Command::Explain { ops: self.ops.unwrap_or(OPS_DEFAULT), worker: worker.to_string_lossy().into_owned() })
+            }
             Topic::States => Ok(Command::States { ops: self.ops.unwrap_or(OPS_DEFAULT), token: self.token() }),
             Topic::Set => {
                 let token = self.token();
@@ -333,6 +350,7 @@ pub(crate) const fn help(topic: Topic) -> &'static str {
         Topic::Check => include_str!("cli_help/check.txt"),
         Topic::Demo => include_str!("cli_help/demo.txt"),
         Topic::Status => include_str!("cli_help/status.txt"),
+        Topic::Explain => include_str!("cli_help/explain.txt"),
         Topic::States => include_str!("cli_help/states.txt"),
         Topic::Set => include_str!("cli_help/set.txt"),
         Topic::Decode => include_str!("cli_help/decode.txt"),
@@ -377,7 +395,10 @@ mod tests {
     #[test]
     fn mistakes_say_what_to_write_instead() {
         assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
-        assert_eq!(parsed("start").unwrap_err(), "there is no command `start`; the commands are run, check, demo, status, states, set, decode, replay");
+        assert_eq!(
+            parsed("start").unwrap_err(),
+            "there is no command `start`; the commands are run, check, demo, status, explain, states, set, decode, replay"
+        );
         assert!(parsed("run").unwrap_err().contains("uc-connector example"));
         assert_eq!(parsed("run a --record-keep 3").unwrap_err(), "--record-keep and --record-max-mib need --record DIR");
         assert_eq!(parsed("run a --record j --record-keep 0").unwrap_err(), "--record-keep is 0, it must be 1 to 1000");

@@ -183,14 +183,8 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
     if let Some(catalogue) = &catalogue {
         choice.states = catalogue.rows();
     }
-    let choosing = ChoiceSettings {
-        location: draft_location,
-        tls: choice_tls.settings(),
-        interval_s: choice_interval_s,
-        store: choice_store,
-        catalogue,
-        faults,
-    };
+    let choosing =
+        ChoiceSettings { location: draft_location, tls: choice_tls.settings(), interval_s: choice_interval_s, store: choice_store, catalogue, faults };
     let watchers = if mode.has_uc() { watchers } else { Vec::new() };
     uc.tls = uc_transport == Transport::Tls;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
@@ -261,11 +255,14 @@ pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
         line("UC", "none, workers choose their state".into());
     }
     let from = settings.choice.location.as_ref().map_or_else(|| "built in".to_owned(), |location| format!("from {location}"));
-    line("states", match (&settings.choice.location, &settings.choice.catalogue) {
-        (Some(Location::Url(_)), _) => format!("{from}, read when the connector runs"),
-        (Some(_), None) => format!("{from}, which cannot be used: ready and not ready"),
-        _ => format!("{} {from}", core.choice.states.len()),
-    });
+    line(
+        "states",
+        match (&settings.choice.location, &settings.choice.catalogue) {
+            (Some(Location::Url(_)), _) => format!("{from}, read when the connector runs"),
+            (Some(_), None) => format!("{from}, which cannot be used: ready and not ready"),
+            _ => format!("{} {from}", core.choice.states.len()),
+        },
+    );
     let mut bridges = settings.bridges.iter();
     for switch in &core.cti.switches {
         let names: Vec<String> = switch

@@ -103,13 +103,12 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
     let (stop, stopped) = channel::bounded::<()>(1);
     let servers = thread::Builder::new().name("demo-servers".into()).spawn(move || servers::run(doors, workers, weather, choose, &stopped));
     let servers = servers.map_err(|e| format!("no thread for the servers: {e}"))?;
-    let limit =
-        driver::Limit {
-            record: options.record.clone().map(RecordOptions::new),
-            config_path: None,
-            stop_after: options.seconds.map(Duration::from_secs),
-            chosen: standalone.then_some(chosen),
-        };
+    let limit = driver::Limit {
+        record: options.record.clone().map(RecordOptions::new),
+        config_path: None,
+        stop_after: options.seconds.map(Duration::from_secs),
+        chosen: standalone.then_some(chosen),
+    };
     let driven = driver::drive(settings, &limit);
     drop(stop);
     let story = servers.join().map_err(|_| "the emulated servers failed".to_owned())?;

@@ -103,11 +103,9 @@ impl Names<'_> {
                 let by = if *foreign { ", by somebody else" } else { "" };
                 ("agent_state", format!("{} of {} is {state}{by}", self.dn(*dn), self.user(*user)), self.dn_fields(*dn))
             }
-            Note::OverrideBegan { user, what } => (
-                "override_began",
-                format!("{} is in {}: presence changes are held back", self.user(*user), what.words()),
-                self.user_fields(*user),
-            ),
+            Note::OverrideBegan { user, what } => {
+                ("override_began", format!("{} is in {}: presence changes are held back", self.user(*user), what.words()), self.user_fields(*user))
+            }
             Note::OverrideEnded { user, why } => {
                 ("override_ended", format!("the presence of {} counts again: {why}", self.user(*user)), self.user_fields(*user))
             }

@@ -10,6 +10,7 @@ mod decode;
 mod demo;
 mod driver;
 mod entropy;
+mod explain;
 mod hub;
 mod journal;
 mod log;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return demo::run(options),
         Command::States { ops, token } => return states::list(ops, &token).into(),
         Command::Set { ops, token, worker, state } => return states::set(ops, &token, &worker, &state).into(),
+        Command::Explain { ops, worker } => return status::explain(ops, &worker).into(),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
         Command::Replay { journal, trace } => return replay::run(&journal, trace),

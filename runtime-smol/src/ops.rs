@@ -10,9 +10,9 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use http::{Listening, start};
 use crate::choosing::word_of;
 use crate::presence_xml::Catalogue;
+pub(crate) use http::{Listening, start};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -57,6 +57,13 @@ pub(crate) enum OpsKind {
         /// Who.
         employee_id: Box<str>,
     },
+    /// Why a worker's agent is in its state, in words.
+    Explain {
+        /// Who.
+        employee_id: Box<str>,
+        /// With the text of the worker's note.
+        show_notes: bool,
+    },
     /// A worker chooses. The driver answers this one itself.
     Choose {
         /// Who.
@@ -98,6 +105,8 @@ pub(crate) enum OpsReply {
     States(Box<States>),
     /// To [`OpsKind::State`]; `None`: there is no such worker.
     State(Option<Box<ShownRow>>),
+    /// To [`OpsKind::Explain`]; `None`: there is no such worker.
+    Explained(Option<Vec<String>>),
     /// To [`OpsKind::Choose`].
     Chosen(Result<Box<ShownRow>, StateFault>),
     /// To [`OpsKind::Tally`].
@@ -120,6 +129,9 @@ pub(crate) struct States {
     pub(crate) catalogue: Arc<Catalogue>,
 }
 
+/// Number, switch, id of the state shown, whether a request is unanswered.
+pub(crate) type ShownDn = (Box<str>, Box<str>, Box<str>, bool);
+
 /// What a worker chose and shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShownRow {
@@ -131,8 +143,8 @@ pub(crate) struct ShownRow {
     pub(crate) choice: Option<Box<str>>,
     /// Id of the state over all DNs; a reserved one where no state of the document fits.
     pub(crate) shown: Box<str>,
-    /// Number, switch, id of the state shown, whether a request is unanswered.
-    pub(crate) dns: Vec<(Box<str>, Box<str>, Box<str>, bool)>,
+    /// One each.
+    pub(crate) dns: Vec<ShownDn>,
 }
 
 /// Why a state was not set.
@@ -346,6 +358,9 @@ pub(crate) fn answer(connector: &Connector, extra: &Extra, kind: &OpsKind) -> Op
         OpsKind::State { employee_id } => {
             let user = connector.directory().user_by_employee(employee_id);
             OpsReply::State(user.map(|user| Box::new(state_of(connector, user))))
+        }
+        OpsKind::Explain { employee_id, show_notes } => {
+            OpsReply::Explained(crate::explain::lines(connector, employee_id, uc_core::Mono(extra.uptime_ms), *show_notes))
         }
         OpsKind::Choose { .. } => OpsReply::Chosen(Err(StateFault::Draining)),
     }

@@ -123,7 +123,9 @@ pub(crate) fn parse(text: &str) -> Result<(Catalogue, Vec<Remark>), Remark> {
             break;
         }
         match state(node, &mut remark) {
-            Ok(state) if states.iter().any(|first| first.row.id == state.row.id) => remark(format!("state `{}` is there already, the first one counts", state.row.id)),
+            Ok(state) if states.iter().any(|first| first.row.id == state.row.id) => {
+                remark(format!("state `{}` is there already, the first one counts", state.row.id))
+            }
             Ok(state) => {
                 if let Some(first) = states.iter().find(|first| is_same(&first.row, &state.row)) {
                     remark(format!("state `{}` asks for the same as `{}` and will be shown as that", state.row.id, first.row.id));

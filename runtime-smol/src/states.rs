@@ -9,7 +9,9 @@ pub(crate) fn list(ops: SocketAddr, token: &str) -> Exit {
     answered(ops, token, "GET", "/api/v1/states", "", |menu| {
         let texts = |state: &Value, name: &str| {
             let all = state["display"].as_array().into_iter().flatten().filter(|texts| !texts[name].is_null());
-            all.map(|texts| format!("{}{}", texts["language"].as_str().map_or_else(String::new, |tag| format!("{tag}: ")), plain(&texts[name]))).collect::<Vec<_>>().join(", ")
+            all.map(|texts| format!("{}{}", texts["language"].as_str().map_or_else(String::new, |tag| format!("{tag}: ")), plain(&texts[name])))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let mut rows = vec![["id", "agent", "mode", "reason", "menu", "status"].map(str::to_owned)];
         for state in menu["states"].as_array().into_iter().flatten() {
@@ -29,7 +31,13 @@ pub(crate) fn set(ops: SocketAddr, token: &str, worker: &str, state: &str) -> Ex
     let body = json!({ "state": state }).to_string();
     answered(ops, token, "PUT", &format!("/api/v1/workers/{}/state", encode(worker)), &body, |row| {
         let dns = row["dns"].as_array().into_iter().flatten().map(|dn| format!("{}@{} {}", plain(&dn["number"]), plain(&dn["switch"]), plain(&dn["shown"])));
-        format!("{} chose {}; shown now: {} ({})\n", plain(&row["employee_id"]), plain(&row["choice"]), plain(&row["shown"]), dns.collect::<Vec<_>>().join(", "))
+        format!(
+            "{} chose {}; shown now: {} ({})\n",
+            plain(&row["employee_id"]),
+            plain(&row["choice"]),
+            plain(&row["shown"]),
+            dns.collect::<Vec<_>>().join(", ")
+        )
     })
 }
 
@@ -58,6 +66,6 @@ fn answered(ops: SocketAddr, token: &str, method: &str, path: &str, body: &str, 
 }
 
 /// One segment of a path.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     text.bytes().map(|b| if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -26,6 +26,21 @@ pub(crate) fn run(ops: SocketAddr, limit: u32) -> Exit {
     }
 }
 
+/// Prints why a worker's agent is in its state.
+pub(crate) fn explain(ops: SocketAddr, worker: &str) -> Exit {
+    match get(ops, &format!("/api/v1/workers/{}/explain", crate::states::encode(worker))) {
+        Ok(explained) => {
+            let lines = explained["lines"].as_array().into_iter().flatten().map(|line| plain(line) + "\n");
+            crate::say_out(&lines.collect::<String>());
+            Exit::Fine
+        }
+        Err(why) => {
+            eprintln!("uc-connector: {ops} does not explain: {why}");
+            Exit::Failed
+        }
+    }
+}
+
 /// One GET, one answer, JSON.
 fn get(ops: SocketAddr, path: &str) -> Result<Value, String> {
     let body = fetch(ops, path).map_err(|e| e.to_string())?;
@@ -104,7 +119,15 @@ fn report(summary: &Value, workers: &Value) -> String {
         for w in list(&workers["workers"]) {
             let dns = list(&w["dns"]);
             let states: Vec<String> = dns.iter().map(|dn| format!("{}@{} {}", plain(&dn["number"]), plain(&dn["switch"]), plain(&dn["state"]))).collect();
-            rows.push([plain(&w["employee_id"]), plain(&w["display_name"]), plain(&w["presence"]), plain(&w["want"]), plain(&w["choice"]), plain(&w["shown"]), states.join(", ")]);
+            rows.push([
+                plain(&w["employee_id"]),
+                plain(&w["display_name"]),
+                plain(&w["presence"]),
+                plain(&w["want"]),
+                plain(&w["choice"]),
+                plain(&w["shown"]),
+                states.join(", "),
+            ]);
         }
         out.push('\n');
         out.push_str(&table(&rows));

@@ -253,7 +253,9 @@ mod tests {
         let (store, choices) = Store::open(&path).unwrap();
         assert_eq!(choices, []);
         assert!(Store::open(&path).unwrap_err().contains("another process"), "one at a time");
-        for (who, what) in [("2", Some(Kept::LoggedOut)), ("1", Some(Kept::LoggedIn)), ("3", Some(Kept::LoggedIn)), ("1", Some(Kept::State("ü".into()))), ("3", None)] {
+        for (who, what) in
+            [("2", Some(Kept::LoggedOut)), ("1", Some(Kept::LoggedIn)), ("3", Some(Kept::LoggedIn)), ("1", Some(Kept::State("ü".into()))), ("3", None)]
+        {
             store.keep(who, what);
         }
         drop(store);

@@ -31,10 +31,10 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
     let at = |path: &str| place(lines, document, path);
     let draft = &file.draft;
     choice(&at, draft, findings);
+    let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
+    super::publish::check(document, draft, is_near, at, findings);
     if draft.mode.has_uc() {
         uc(lines, document, file, findings);
-    } else if document.contains_key("uc") {
-        findings.warning(&at("uc"), "[uc] has no effect in mode standalone");
     }
     if let Err(why) = jiff::tz::TimeZone::get(&draft.timezone) {
         findings.error(
@@ -80,8 +80,6 @@ fn uc(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Fin
     let draft = &file.draft;
     // A list that is there and does not fit was reported where it was read.
     let given = document.get("uc").and_then(|uc| uc.get_ref().get("endpoints")).and_then(|list| list.get_ref().as_array());
-    let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
-    super::publish::check(document, draft, is_near, at, findings);
     if draft.uc.endpoints.is_empty() && given.is_none_or(|list| list.is_empty()) {
         findings.error(&at("uc"), "there is no UC server; write `endpoints = [\"pool.example.com:5061\"]` in [uc]");
     }

@@ -214,15 +214,18 @@ pub(crate) const CONNECTOR: &[Opt<Draft>] = &[
         |d| Slot::Path(&mut d.people),
         "File with the workers, CSV or TOML (by its ending), besides the `[[person]]` of this file. Relative to this file.",
     ),
-    num("login_queue", 0, 64, |d| Slot::Text(&mut d.login_queue), "Queue to log agents in to unless the worker has one of their own (default routing); empty: none."),
+    num(
+        "login_queue",
+        0,
+        64,
+        |d| Slot::Text(&mut d.login_queue),
+        "Queue to log agents in to unless the worker has one of their own (default routing); empty: none.",
+    ),
 ];
 
 /// `[standalone]`
-pub(crate) const STANDALONE: &[Opt<Draft>] = &[opt(
-    "user_auto_registration",
-    |d| Slot::Bool(&mut d.choice.auto_login),
-    "Workers who have chosen nothing yet are logged in when the connector starts.",
-)];
+pub(crate) const STANDALONE: &[Opt<Draft>] =
+    &[opt("user_auto_registration", |d| Slot::Bool(&mut d.choice.auto_login), "Workers who have chosen nothing yet are logged in when the connector starts.")];
 
 /// `[choice]`
 pub(crate) const CHOICE: &[Opt<Draft>] = &[

@@ -140,7 +140,10 @@ fn resolve(reference: Option<&str>) -> Option<Box<str>> {
     let token = crate::secrets::resolve(reference?);
     match &token {
         Ok(token) if token.len() < TOKEN_BYTES_MIN => {
-            crate::say::alarm(&format!("the token of `ops.api_token` has {} bytes, it must have {TOKEN_BYTES_MIN} at least; workers' states stay closed", token.len()));
+            crate::say::alarm(&format!(
+                "the token of `ops.api_token` has {} bytes, it must have {TOKEN_BYTES_MIN} at least; workers' states stay closed",
+                token.len()
+            ));
         }
         Err(why) => crate::say::alarm(&format!("the token of `ops.api_token` cannot be read: {why}; workers' states stay closed")),
         Ok(_) => {}
@@ -326,7 +329,10 @@ impl Site {
             "/api/v1/openapi.json" => Answer::text(JSON, include_str!("page/openapi.json")),
             "/api/v1/workers" => self.workers(query)?,
             _ => match path.strip_prefix("/api/v1/workers/") {
-                Some(id) => self.worker(&decode(id))?,
+                Some(rest) => match rest.strip_suffix("/explain") {
+                    Some(id) => self.explain(&decode(id))?,
+                    None => self.worker(&decode(rest))?,
+                },
                 None => Answer::error(404, "there is no such page"),
             },
         })
@@ -355,6 +361,15 @@ impl Site {
             || Answer::error(404, "there is no such worker"),
             |row| Answer::text(JSON, json::worker(row, self.show_notes.load(Ordering::Relaxed))),
         ))
+    }
+
+    fn explain(&self, employee_id: &str) -> Result<Answer, Silent> {
+        let show_notes = self.show_notes.load(Ordering::Relaxed);
+        match self.ask(OpsKind::Explain { employee_id: employee_id.into(), show_notes })? {
+            OpsReply::Explained(Some(lines)) => Ok(Answer::text(JSON, serde_json::json!({ "employee_id": employee_id, "lines": lines }).to_string())),
+            OpsReply::Explained(None) => Ok(Answer::error(404, "there is no such worker")),
+            _ => Err(Silent),
+        }
     }
 
     /// Puts a page together from pieces.

@@ -73,7 +73,12 @@ fn limited(workers: u32, connections_max: usize, limits: gate::Limits) -> Listen
             let _ = request.reply.try_send(answer(&connector, &extra, &request.kind));
         }
     });
-    let settings = OpsSettings { listen: Some("127.0.0.1:0".parse().unwrap()), connections_max, show_notes: false, token_ref: Some(format!("file:{}", token_file().display())) };
+    let settings = OpsSettings {
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        connections_max,
+        show_notes: false,
+        token_ref: Some(format!("file:{}", token_file().display())),
+    };
     http::start_with(&settings, asks, limits).unwrap().unwrap()
 }
 

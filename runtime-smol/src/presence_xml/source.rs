@@ -135,7 +135,8 @@ impl Source {
         let at = at.ok_or_else(|| format!("{}: the answer is not HTTP", url.text))?;
         let head = String::from_utf8_lossy(&answer[..at]).into_owned();
         let body = &answer[at + 4..];
-        let field = |name: &str| head.lines().skip(1).find_map(|line| line.split_once(':').filter(|(n, _)| n.trim().eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()));
+        let field =
+            |name: &str| head.lines().skip(1).find_map(|line| line.split_once(':').filter(|(n, _)| n.trim().eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()));
         let status = head.split(' ').nth(1).unwrap_or("");
         match status {
             "304" if !self.validators.is_empty() => return Ok(None),

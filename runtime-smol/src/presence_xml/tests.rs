@@ -73,7 +73,11 @@ fn what_is_no_document_says_why_and_where() {
 
 #[test]
 fn the_first_root_element_named_presence_counts() {
-    let text = format!("<?xml version=\"1.0\"?>\n<other/>{}<presence xmlns=\"{NAMESPACE}\">{}</presence>", document(&state("one")).replace("<?xml version=\"1.0\"?>", ""), state("two"));
+    let text = format!(
+        "<?xml version=\"1.0\"?>\n<other/>{}<presence xmlns=\"{NAMESPACE}\">{}</presence>",
+        document(&state("one")).replace("<?xml version=\"1.0\"?>", ""),
+        state("two")
+    );
     assert_eq!(&*parse(&text).unwrap().0.states[0].row.id, "one");
 }
 
