@@ -291,7 +291,9 @@ impl UcSide {
             return self.end_dialog_soon(cx, id);
         }
         if !is_success(r.status) {
-            return self.leave_later(cx, id, left, r);
+            self.leave_later(cx, id, left, r);
+            // A refresh may have become due in the meantime.
+            return self.mark_due(id);
         }
         if r.state == SubState::Terminated {
             return self.on_terminated(cx, id, TerminationReason::None, None);

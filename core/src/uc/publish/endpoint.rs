@@ -67,7 +67,7 @@ impl UcSide {
             && it.endpoint.expires_s.is_none_or(|asked| asked < min)
         {
             it.endpoint.expires_s = Some(min);
-            it.endpoint.due = true;
+            it.endpoint.due = it.endpoint.stands;
             return;
         }
         if !(200..300).contains(&r.status) {

@@ -84,6 +84,7 @@ impl UcSide {
             }
             it.own.outdate(changed);
             if it.want.is_some_and(changed) {
+                it.want = it.want.filter(|row| after.get(usize::from(*row)).is_some());
                 it.told = None;
             }
             if !it.busy {

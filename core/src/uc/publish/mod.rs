@@ -4,6 +4,8 @@
 //! (`endpoint.rs`), read what stands (`selfsub.rs`), publish or withdraw (`service.rs`) by comparing the table of instances (`own.rs`) with the latest command,
 //! and leave. Requests wait in a queue per link and go out as the pace of the link and of `config.publish` allow. Commands come in the down pass and never emit
 //! facts: what can be told at once is told when the settle timer fires.
+#[cfg(test)]
+mod audit;
 mod endpoint;
 mod life;
 mod own;
@@ -200,11 +202,12 @@ impl Publisher {
 }
 
 impl UcSide {
-    /// The publication of `user` shall be this row, or none. The latest command counts.
+    /// The publication of `user` shall be this row, or none; a row that is not configured is none. The latest command counts.
     pub(crate) fn publish(&mut self, cx: &mut Cx<'_>, user: UserId, row: Option<StateRow>) {
         if self.draining || !cx.directory.has_user(user) {
             return;
         }
+        let row = row.filter(|row| cx.config.publish.state(*row).is_some());
         if self.flavour.is_simple() {
             return self.publish_pidf(cx, user, row);
         }
@@ -219,9 +222,6 @@ impl UcSide {
         if matches!(it.patience, Patience::Spread | Patience::Denied) {
             it.patience = Patience::Ready;
             cx.clear(timer(user, PublisherTimer::Retry));
-        }
-        if it.leaving {
-            return;
         }
         self.queue_up(cx, user);
         let Some(it) = self.publishing.all.get(&user) else { return };
@@ -283,6 +283,7 @@ impl UcSide {
         while let Some((user, owed)) = self.publishing.owed.pop_first() {
             match owed {
                 Owed::Look => self.settle(cx, user),
+                _ if !cx.directory.has_user(user) => {}
                 Owed::Failed => cx.fact(Fact::PublishFailed { user }),
                 Owed::Nothing => cx.fact(Fact::Published { user, row: None }),
             }

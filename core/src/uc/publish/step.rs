@@ -1,5 +1,5 @@
 //! What a publisher sends next, and the pace of all of them.
-use super::{Patience, Publisher, Publishing, Way};
+use super::{Owed, Patience, Publisher, Publishing, Way};
 use crate::config::PublishWay;
 use crate::cx::Cx;
 use crate::id::{UcLinkId, UserId};
@@ -86,6 +86,8 @@ impl UcSide {
                 self.links[id.index()].speakers.pop_front();
                 if let Some(it) = self.publishing.all.get_mut(&user) {
                     it.queued = false;
+                    // Commands overtook it: perhaps it has something to tell, or nothing left to do.
+                    self.owe(cx, user, Owed::Look);
                 }
                 continue;
             }

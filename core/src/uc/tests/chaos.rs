@@ -1,7 +1,7 @@
 //! A server that does anything at any time, people who come and go, and what must hold all the while. In the end the server behaves and everybody is covered.
 use super::harness::*;
 use crate::action::Action;
-use crate::config::{Config, UcPace, Watcher};
+use crate::config::{Config, PublishWay, UcPace, Watcher};
 use crate::deadlines::TimerKey;
 use crate::entropy::{Entropy, Seed};
 use crate::fact::Fact;
@@ -11,8 +11,12 @@ use crate::uc::dialog::Target;
 use crate::uc::link::State;
 use crate::uc::table::{Aim, Place};
 use crate::uc::{UcTimer, key};
-use crate::uc_event::{Body, CloseCause, Method, RegistrationEvent, ResourceState, SipRequest, SubState, TerminationReason, UcEvent};
-use alloc::collections::BTreeSet;
+use crate::uc_event::{
+    Body, CloseCause, FaultDoc, FaultOperation, Lifetime, Method, NoteText, OwnCategory, OwnValue, PublicationKey, PublishTime, RegistrationEvent,
+    ResourceState, RoamingSelf, SipBody, SipRequest, SubState, TerminationReason, UcEvent, UserActivity, UserState,
+};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,6 +35,8 @@ struct Chaos {
     connecting: Vec<Action>,
     /// Who is covered as presence was told.
     told: BTreeSet<usize>,
+    /// What is published as presence was told, since the last command.
+    published: BTreeMap<usize, Option<u8>>,
     cseq: u32,
     config: Config,
 }
@@ -43,6 +49,11 @@ fn wild_config(dice: &mut Entropy) -> Config {
     if dice.below(2) == 0 {
         c.uc.pace = UcPace { users_per_watcher_max: 12, ..UcPace::lync() };
     }
+    c.publish.way = [PublishWay::Endpoint { keep: true }, PublishWay::Endpoint { keep: false }, PublishWay::Direct][dice.below(3) as usize];
+    if dice.below(2) == 0 {
+        c.publish.requests_per_s = 0;
+        c.publish.outstanding_max = dice.below(4) as u32;
+    }
     c.uc.pace.batch_max = 1 + dice.below(5) as u32;
     c
 }
@@ -51,8 +62,17 @@ impl Chaos {
     fn new(seed: u64) -> Self {
         let mut dice = Entropy::new(Seed::from_u64(seed));
         let config = wild_config(&mut dice);
-        let mut it =
-            Self { w: World::new(config.clone()), dice, open: Vec::new(), known: Vec::new(), connecting: Vec::new(), told: BTreeSet::new(), cseq: 1, config };
+        let mut it = Self {
+            w: World::new(config.clone()),
+            dice,
+            open: Vec::new(),
+            known: Vec::new(),
+            connecting: Vec::new(),
+            told: BTreeSet::new(),
+            published: BTreeMap::new(),
+            cseq: 1,
+            config,
+        };
         it.collect();
         it
     }
@@ -85,6 +105,8 @@ impl Chaos {
                 Fact::Presence { user, .. } => self.told.extend([user.index()]),
                 Fact::CoverageRegained { users } => self.told.extend(users.iter().map(|u| u.index())),
                 Fact::CoverageLost { users } => self.told.retain(|u| !users.contains(&UserId(*u as u32))),
+                Fact::Published { user, row } => drop(self.published.insert(user.index(), row)),
+                Fact::PublishFailed { user } | Fact::UserAction { user, .. } => assert!(self.w.directory.has_user(user)),
                 other => panic!("{other:?}"),
             }
         }
@@ -102,7 +124,13 @@ impl Chaos {
     }
 
     fn wild_body(&mut self) -> Body<'static> {
-        match self.dice.below(5) {
+        match self.dice.below(7) {
+            5 => self.wild_table(),
+            6 => {
+                let operations = (0..self.dice.below(4)).map(|i| FaultOperation { index: i as u32, version: 1, current: self.dice.below(3) as u32 }).collect();
+                let code = if self.dice.below(4) == 0 { "Client.BadCall.Other" } else { "Client.BadCall.WrongDelta" };
+                Body::Refusal(Box::new(FaultDoc { code: code.into(), operations, unreadable: 0 }))
+            }
             0 => Body::None,
             1 => Body::Categories(doc(self.dice.below(USERS as u64 + 2) as usize, 6500)),
             2 => Body::Unsupported("text/html"),
@@ -120,14 +148,49 @@ impl Chaos {
         }
     }
 
+    /// Instances of anybody: ours, somebody's, none.
+    fn wild_table(&mut self) -> Body<'static> {
+        let mut categories = Vec::new();
+        for key in PublicationKey::ALL {
+            let (name, instance, container) = key.parts();
+            let custom = ["After Call Work", "At lunch"][self.dice.below(2) as usize];
+            let value = match self.dice.below(6) {
+                0 => continue,
+                1 => OwnValue::Empty,
+                2 => OwnValue::Other,
+                _ if !key.is_state() => OwnValue::Note(NoteText { text: custom.into(), kind: "personal".into() }),
+                n => OwnValue::UserState(Box::new(UserState {
+                    availability: Some([3500, 6500, 9500][self.dice.below(3) as usize]),
+                    manual: Some(true),
+                    activities: if n == 3 { vec![UserActivity { customs: vec![(1033, custom.into())], ..UserActivity::default() }] } else { Vec::new() },
+                })),
+            };
+            let lifetime = [Lifetime::Time, Lifetime::Static, Lifetime::Endpoint][self.dice.below(3) as usize];
+            let (version, expires_s, publish_time) = (self.dice.below(4) as u32, Some(self.dice.below(2000) as u32), PublishTime(1));
+            categories.push(OwnCategory { name: name.into(), instance, container, version, lifetime, expires_s, publish_time, value });
+        }
+        Body::RoamingSelf(Box::new(RoamingSelf { uri: None, categories, containers: Vec::new() }))
+    }
+
+    fn wild_command(&mut self) {
+        let user = self.dice.below(USERS as u64 + 1) as usize;
+        let row = [None, Some(0), Some(1), Some(2), Some(77)][self.dice.below(5) as usize];
+        self.command(user, row);
+    }
+
+    fn command(&mut self, user: usize, row: Option<u8>) {
+        self.published.remove(&user);
+        self.w.publish(UserId(user as u32), row);
+    }
+
     fn wild_answer(&mut self) {
         if self.open.is_empty() {
             return;
         }
         let at = self.dice.below(self.open.len() as u64) as usize;
         let (link, msg) = self.open.swap_remove(at);
-        const STATUSES: [u16; 20] = [200, 200, 200, 200, 200, 202, 100, 301, 400, 401, 403, 404, 408, 423, 430, 481, 489, 500, 503, 603];
-        let status = STATUSES[self.dice.below(20) as usize];
+        const STATUSES: [u16; 22] = [200, 200, 200, 200, 200, 202, 100, 301, 400, 401, 403, 404, 408, 409, 413, 423, 430, 481, 489, 500, 503, 603];
+        let status = STATUSES[self.dice.below(22) as usize];
         let body = self.wild_body();
         let (expires, piggyback, state) = (self.dice.below(2000) as u32, self.dice.below(3), self.dice.below(6));
         self.w.answer_on(link, &msg, status, |r| {
@@ -155,6 +218,7 @@ impl Chaos {
         let (order, state, expires) = (self.dice.below(6), self.dice.below(12), self.dice.below(8));
         self.cseq += u32::from(order > 0);
         let mut n = notification(&msg, self.cseq);
+        n.event = if header(&msg, "Event") == ["presence"] { "presence" } else { "vnd-microsoft-roaming-self" };
         n.body = body;
         n.best_effort = order % 2 == 0;
         n.expires_s = [None, None, None, None, Some(0), Some(10), Some(100), Some(100_000)][expires as usize];
@@ -167,7 +231,10 @@ impl Chaos {
 
     fn wild_news(&mut self) {
         let Some(watcher) = self.w.side.watchers.first() else { return };
-        let (call_id, link) = (watcher.reg.call_id.clone(), watcher.link);
+        let (mut call_id, mut link) = (watcher.reg.call_id.clone(), watcher.link);
+        if let Some((of, msg)) = self.open.iter().find(|(_, msg)| msg.method == Method::Register && self.dice.below(2) == 0) {
+            (call_id, link) = (msg.call_id.clone(), *of);
+        }
         self.cseq += 1;
         let events = [
             RegistrationEvent::Unregistered,
@@ -244,9 +311,11 @@ impl Chaos {
                     self.w.event(link, UcEvent::Closed { why: CloseCause::Reset });
                 }
             }
+            18 => self.wild_command(),
             _ => self.w.run(50),
         }
         self.collect();
+        self.w.audit();
     }
 
     /// Answers everything well and lets time pass until nothing is open.
@@ -279,9 +348,11 @@ impl Chaos {
             .collect();
         let body = Body::List(alloc::boxed::Box::new(crate::uc_event::ListDoc { docs, ..Default::default() }));
         let end = header(msg, "Expires") == ["0"];
+        let body = if matches!(msg.body, SipBody::RoamingList) { Body::RoamingSelf(Box::default()) } else { body };
+        let listed = !users.is_empty() || matches!(body, Body::RoamingSelf(_));
         self.w.answer_on(link, msg, 200, |r| {
             r.expires_s = Some(if end { 0 } else { 28_800 });
-            r.body = if users.is_empty() { Body::None } else { body };
+            r.body = if listed { body } else { Body::None };
         });
     }
 
@@ -339,6 +410,9 @@ impl Chaos {
             if let UcTimer::Refresh(id) = timer {
                 assert!(side.dialogs.contains_key(&id), "a deadline of {id}, which is gone");
             }
+            if let UcTimer::Publisher(user, _) = timer {
+                assert!(side.has_publisher(user), "a deadline of the publisher of {user}, which is gone");
+            }
         }
     }
 
@@ -374,7 +448,24 @@ fn story(seed: u64) {
         c.check();
     }
     let start: Mono = c.w.now;
+    let rows: Vec<Option<u8>> = (0..USERS).map(|_| [None, Some(0), Some(2)][c.dice.below(3) as usize]).collect();
+    for (user, row) in rows.iter().enumerate() {
+        c.command(user, *row);
+    }
     c.calm();
+    c.w.audit();
+    for (user, row) in rows.iter().enumerate().filter(|(user, _)| c.w.directory.has_user(UserId(*user as u32))) {
+        let unable = c.w.directory.uri(UserId(user as u32)).is_empty() && row.is_some();
+        assert_eq!(
+            c.published.get(&user),
+            if unable { None } else { Some(row) },
+            "what is published for {user}: {:?}",
+            c.w.side.publisher(UserId(user as u32))
+        );
+    }
+    let keeps = c.config.publish.way == PublishWay::Endpoint { keep: true };
+    let idle = rows.iter().enumerate().filter(|(user, row)| row.is_none() && c.w.side.has_publisher(UserId(*user as u32)));
+    assert!(keeps || idle.count() == 0, "publishers that are not needed");
     c.check();
     // Who is pending waits for a permission this server never gives.
     let pending = |user: &UserId| c.w.side.table.get(*user).is_some_and(|s| s.place == Place::Pending);

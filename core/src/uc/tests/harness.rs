@@ -192,6 +192,11 @@ impl World {
         self.sort();
     }
 
+    pub(super) fn audit(&mut self) {
+        let cx = cx!(self);
+        self.side.audit_publishers(&cx);
+    }
+
     pub(super) fn side_counters(&self) -> crate::views::Counters {
         let mut counters = crate::views::Counters::default();
         self.side.count(&mut counters);
