@@ -15,7 +15,7 @@ impl UcSide {
         cx.clear(key(UcTimer::Retry));
         self.drain_publishers(cx);
         cx.clear(key(UcTimer::Calls));
-        self.withdraw_all();
+        self.withdraw_all(cx);
         for id in (0..self.links.len()).map(|id| UcLinkId(id as u16)) {
             self.drain_link(cx, id);
         }

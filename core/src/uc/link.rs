@@ -281,6 +281,7 @@ impl UcSide {
             State::Draining(_) => {
                 self.forget_connection(cx, id);
                 self.links[id.index()].state = State::Closed;
+                self.pump_all(cx);
             }
             State::Down | State::Resolving | State::Closed => {}
         }
@@ -338,7 +339,7 @@ impl UcSide {
             self.forget_calls(watcher);
             self.release_watcher(cx, watcher, &mut lost);
         }
-        self.forget_publications(id);
+        self.forget_publications(cx, id);
         self.report_lost(cx, lost);
     }
 }

@@ -61,7 +61,8 @@ impl UcSide {
     }
 
     fn next_work(&mut self, cx: &mut Cx<'_>, id: UcLinkId) -> Option<Work> {
-        if self.flavour.is_simple()
+        let open = matches!(self.links[id.index()].state, State::Up(_) | State::Draining(_));
+        if (open || self.flavour.is_simple())
             && let Some(user) = self.next_publication(cx, id)
         {
             return Some(Work::Publication(user));

@@ -1,7 +1,7 @@
 //! Prints our requests (RFC 3261 §7, §8.1.1; `spec/ms-pres.md` 1.3, 3.1, 4.2). Strings come ready from the core; here is only the order, the line ends, and the body.
 use super::answer::Text;
 use super::digest;
-use crate::codec::xml::{encode_batch, encode_pidf, encode_publish, encode_roaming_list};
+use crate::codec::xml::{encode_batch, encode_call_pidf, encode_pidf, encode_publish, encode_roaming_list};
 use crate::directory::Directory;
 use crate::id::WatcherId;
 use crate::uc_event::{SipBody, SipRequest, Transport};
@@ -94,7 +94,11 @@ fn body(body: &SipBody, to: &str, directory: &Directory, out: &mut Vec<u8>) {
             // A worker or row that is gone since leaves nothing to say; the publication is withdrawn by the same re-configuration.
             let uri = if directory.has_user(*user) { directory.uri(*user) } else { "" };
             if let Some(state) = directory.config().publish.state(*row) {
-                encode_pidf(uri, state, &mut text);
+                if uc.kind.simple().is_some() {
+                    encode_pidf(uri, state, &mut text);
+                } else {
+                    encode_call_pidf(uri, state, &mut text);
+                }
             }
             PIDF_TYPE
         }

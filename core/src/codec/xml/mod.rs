@@ -31,7 +31,7 @@ mod tests;
 pub use batch::encode_batch;
 pub use fault::{QUOTE_CHARS_MAX, XmlFault};
 pub(crate) use owned::{note_text, user_state};
-pub use pidf_write::encode_pidf;
+pub use pidf_write::{encode_call_pidf, encode_pidf};
 pub(crate) use publish::shown;
 pub use publish::{encode_publish, encode_roaming_list};
 

@@ -43,6 +43,20 @@ pub fn encode_pidf(uri: &str, state: &PublishedState, out: &mut Vec<u8>) {
     put("</dm:person></presence>\r\n");
 }
 
+/// Prints what a Front End takes of a trusted application: on the phone for a busy state, not on the phone for any other (`spec/ms-pres.md` 6.8). The name space
+/// is that of an old draft; texts, notes and other numbers have no place in it.
+pub fn encode_call_pidf(uri: &str, state: &PublishedState, out: &mut Vec<u8>) {
+    let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
+    put("<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" ");
+    put("xmlns:ep=\"urn:ietf:params:xml:ns:pidf:status:rpid-status\" entity=\"");
+    escape(uri, &mut put);
+    put("\"><tuple id=\"0\"><status><basic>open</basic>");
+    if matches!(Class::of(state.availability), Class::Busy | Class::IdleBusy | Class::DoNotDisturb) {
+        put("<ep:activities><ep:activity>on-the-phone</ep:activity></ep:activities>");
+    }
+    put("</status></tuple></presence>\r\n");
+}
+
 /// Activities of RFC 4480 for a class and a token of the other platform.
 fn activities(class: Class, token: &str) -> &'static [&'static str] {
     match (class, token) {

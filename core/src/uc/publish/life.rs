@@ -1,6 +1,6 @@
 //! Publishers when links come and go, when the configuration changes, and at the end (`spec/ms-pres.md` 1.11, 6.7).
 use super::{Owed, Patience, PublisherTimer, Way, timer};
-use crate::config::Config;
+use crate::config::{Config, PublishWay};
 use crate::cx::Cx;
 use crate::id::{UcLinkId, UserId};
 use crate::uc::UcSide;
@@ -76,7 +76,7 @@ impl UcSide {
         let users: Vec<UserId> = self.publishing.all.keys().copied().collect();
         for user in users {
             let Some(it) = self.publishing.all.get_mut(&user) else { continue };
-            let stays = cx.directory.has_user(user) && crate::directory::same_uri(cx.directory.uri(user), &it.uri) && it.way == way;
+            let stays = cx.directory.has_user(user) && crate::directory::same_uri(cx.directory.uri(user), &it.uri) && Some(it.way) == way;
             if !stays && !it.leaving {
                 it.leaving = true;
                 // With another URI, or another way, the publication is made anew once the old one is gone.
@@ -89,6 +89,11 @@ impl UcSide {
             }
             if !it.busy {
                 self.owe(cx, user, Owed::Look);
+            }
+        }
+        if way.is_some() && !self.flavour.is_simple() && old.publish.way == PublishWay::Pidf {
+            for (user, row) in self.leave_pidf(cx) {
+                self.publish(cx, user, row);
             }
         }
     }

@@ -150,10 +150,12 @@ pub(super) enum Way {
 }
 
 impl Way {
-    const fn of(way: PublishWay) -> Self {
+    /// PUBLISH with PIDF is the business of the standard kind's machine (`uc/simple/publish.rs`).
+    const fn of(way: PublishWay) -> Option<Self> {
         match way {
-            PublishWay::Endpoint { .. } => Self::Endpoint,
-            PublishWay::Direct | PublishWay::Pidf => Self::Direct,
+            PublishWay::Endpoint { .. } => Some(Self::Endpoint),
+            PublishWay::Direct => Some(Self::Direct),
+            PublishWay::Pidf => None,
         }
     }
 }
@@ -208,10 +210,11 @@ impl UcSide {
             return;
         }
         let row = row.filter(|row| cx.config.publish.state(*row).is_some());
-        if self.flavour.is_simple() {
+        let way = Way::of(cx.config.publish.way).filter(|_| !self.flavour.is_simple());
+        if way.is_none() && !self.publishing.all.contains_key(&user) {
             return self.publish_pidf(cx, user, row);
         }
-        if !self.publishing.all.contains_key(&user) && !self.begin(cx, user) {
+        if !self.publishing.all.contains_key(&user) && !way.is_some_and(|way| self.begin(cx, user, way)) {
             return self.owe(cx, user, if row.is_some() { Owed::Failed } else { Owed::Nothing });
         }
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
@@ -240,10 +243,10 @@ impl UcSide {
     }
 
     /// Makes a publisher; `false` when there is nobody it could be.
-    fn begin(&mut self, cx: &mut Cx<'_>, user: UserId) -> bool {
+    fn begin(&mut self, cx: &mut Cx<'_>, user: UserId, way: Way) -> bool {
         let uri = cx.directory.uri(user);
         let Some(watcher) = self.voice_of(user).filter(|_| !uri.is_empty()) else { return false };
-        let it = Publisher::new(uri.into(), watcher, Way::of(cx.config.publish.way));
+        let it = Publisher::new(uri.into(), watcher, way);
         let link = self.watchers[watcher.index()].link;
         self.links[link.index()].publishers += 1;
         self.publishing.all.insert(user, Box::new(it));

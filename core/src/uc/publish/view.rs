@@ -9,10 +9,7 @@ use crate::views::PublisherView;
 impl UcSide {
     /// What is published for a worker; `None` when nothing is, and nothing is under way.
     pub(crate) fn publisher(&self, user: UserId) -> Option<PublisherView> {
-        if self.flavour.is_simple() {
-            return self.pidf_view(user);
-        }
-        let it = self.publishing.all.get(&user)?;
+        let Some(it) = self.publishing.all.get(&user) else { return self.pidf_view(user) };
         let stands = match it.own.at(PublicationKey::Timed2).by {
             super::own::By::Us(row) => Some(row),
             _ => None,

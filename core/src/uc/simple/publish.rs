@@ -8,6 +8,7 @@ use super::super::{UcSide, UcTimer, key};
 use super::request::{Publish, publish};
 use crate::config::{PublishConfig, StateRow};
 use crate::cx::Cx;
+use crate::directory::same_uri;
 use crate::fact::Fact;
 use crate::id::{UcLinkId, UserId, WatcherId};
 use crate::time::Mono;
@@ -16,6 +17,7 @@ use crate::views::PublisherView;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
+use alloc::vec::Vec;
 
 /// All publications. Empty unless something was to be published.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -45,8 +47,12 @@ struct Publication {
     refresh: bool,
     /// Presence waits to hear how the latest command went.
     untold: bool,
+    /// Presence was told that it does not work; a later success is told all the same.
+    failed: bool,
     /// Not before the retry timer.
     waits: bool,
+    /// The command that came while a publication under an older URI was still to be taken back.
+    next: Option<Option<StateRow>>,
     /// Lifetime to ask for after a 423.
     expires_s: Option<u32>,
     refusals: u8,
@@ -81,9 +87,13 @@ impl UcSide {
         let it = self.publications.of.entry(user).or_default();
         if it.etag.is_none() && it.sent.is_none() {
             it.uri = cx.directory.uri(user).into();
+        } else if !same_uri(&it.uri, cx.directory.uri(user)) {
+            it.next = Some(row);
+            return;
         }
         it.want = row;
         it.untold = true;
+        it.failed = false;
         it.waits = false;
         it.refusals = 0;
         if it.is_due() && !it.uri.is_empty() && !self.watchers.is_empty() {
@@ -114,7 +124,11 @@ impl UcSide {
             }
             self.publications.due.pop_front();
         }
-        let user = self.publications.due.front().copied().filter(|user| self.pidf_link(*user) == id)?;
+        // A worker of another link, which may be down, does not hold up this one.
+        let at =
+            self.publications.due.iter().position(|user| self.pidf_link(*user) == id && self.publications.of.get(user).is_some_and(Publication::is_due))?;
+        let user = self.publications.due.remove(at)?;
+        self.publications.due.push_front(user);
         let config = &cx.config.publish;
         if config.outstanding_max > 0 && self.publications.in_flight >= config.outstanding_max {
             return None;
@@ -182,6 +196,10 @@ impl UcSide {
             }
             _ => self.on_publication_refused(cx, user, r),
         }
+        if self.draining && self.publications.is_empty() {
+            // Every link waited for the last of them.
+            self.pump_all(cx);
+        }
     }
 
     fn on_published(&mut self, cx: &mut Cx<'_>, user: UserId, sent: Option<StateRow>, r: &Response<'_>) {
@@ -209,10 +227,12 @@ impl UcSide {
         it.refusals = it.refusals.saturating_add(1);
         it.refused = Some(r.status);
         it.waits = true;
-        if core::mem::take(&mut it.untold) {
+        if it.untold && !core::mem::replace(&mut it.failed, true) {
             cx.fact(Fact::PublishFailed { user });
         }
-        cx.set(key(UcTimer::Pidf(user)), cx.now.mono + delay);
+        if !self.draining {
+            cx.set(key(UcTimer::Pidf(user)), cx.now.mono + delay);
+        }
     }
 
     /// After an answer: again if something else is wanted, else presence is told and what is over is forgotten.
@@ -220,13 +240,16 @@ impl UcSide {
         let Some(it) = self.publications.of.get_mut(&user) else { return };
         if it.is_due() {
             self.publications.due.push_back(user);
-        } else if core::mem::take(&mut it.untold) {
+        } else if it.sent.is_none() && it.want == it.have && core::mem::take(&mut it.untold) {
             let row = it.have;
             cx.fact(Fact::Published { user, row });
         }
-        if it.want.is_none() && it.etag.is_none() && it.sent.is_none() {
-            self.publications.of.remove(&user);
+        if it.want.is_none() && it.have.is_none() && it.etag.is_none() && it.sent.is_none() && !it.untold {
+            let next = self.publications.of.remove(&user).and_then(|it| it.next);
             cx.clear(key(UcTimer::Pidf(user)));
+            if let Some(row) = next {
+                self.publish_pidf(cx, user, row);
+            }
         }
     }
 
@@ -249,9 +272,12 @@ impl UcSide {
     }
 
     /// A connection is gone: what was under way is unknown, and what stood may be forgotten by whoever is there next.
-    pub(in super::super) fn forget_publications(&mut self, id: UcLinkId) {
-        let users: alloc::vec::Vec<UserId> = self.publications.of.keys().copied().filter(|user| self.pidf_link(*user) == id).collect();
+    pub(in super::super) fn forget_publications(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
+        let users: Vec<UserId> = self.publications.of.keys().copied().filter(|user| self.pidf_link(*user) == id).collect();
         for user in users {
+            if self.draining {
+                cx.clear(key(UcTimer::Pidf(user)));
+            }
             let Some(it) = self.publications.of.get_mut(&user) else { continue };
             if it.sent.take().is_some() {
                 self.publications.in_flight = self.publications.in_flight.saturating_sub(1);
@@ -262,6 +288,9 @@ impl UcSide {
             it.refresh = it.want.is_some();
             if it.is_due() {
                 self.publications.due.push_back(user);
+            } else if !self.draining && (it.untold || it.want.is_none()) {
+                // Nothing is left to ask for; presence may wait to hear so.
+                cx.set(key(UcTimer::Pidf(user)), cx.now.mono);
             }
         }
     }
@@ -277,11 +306,19 @@ impl UcSide {
     }
 
     /// Everything is to be taken back.
-    pub(in super::super) fn withdraw_all(&mut self) {
+    pub(in super::super) fn withdraw_all(&mut self, cx: &mut Cx<'_>) {
         for (user, it) in &mut self.publications.of {
+            cx.clear(key(UcTimer::Pidf(*user)));
             (it.want, it.waits, it.refresh, it.untold) = (None, false, false, false);
             self.publications.due.push_back(*user);
         }
+    }
+
+    /// Publications go another way from now on: all are taken back, and what was wanted is returned.
+    pub(in super::super) fn leave_pidf(&mut self, cx: &mut Cx<'_>) -> Vec<(UserId, Option<StateRow>)> {
+        let wanted = self.publications.of.iter().map(|(user, it)| (*user, it.want)).collect();
+        self.withdraw_all(cx);
+        wanted
     }
 
     /// One worker is gone from the configuration.
@@ -307,7 +344,7 @@ impl UcSide {
             return;
         }
         for (user, it) in &self.publications.of {
-            fp.debug(&(user, it.want, it.have, it.etag.is_some(), it.sent, it.refresh, it.untold, it.waits, it.expires_s, it.refusals));
+            fp.debug(&(user, it.next, it.want, it.have, it.etag.is_some(), it.sent, it.refresh, it.untold, it.failed, it.waits, it.expires_s, it.refusals));
         }
         fp.debug(&(&self.publications.due, self.publications.in_flight));
         fp.time(self.publications.next_send);

@@ -127,7 +127,8 @@ pub(in super::super) struct Publish {
 
 /// PUBLISH.
 pub(in super::super) fn publish(config: &UcConfig, watcher: &WatcherSide, what: Publish) -> SipRequest {
-    let as_worker = config.kind.simple().is_some_and(|simple| simple.publish_as_worker);
+    // To a Front End a trusted application speaks under the worker's name (`spec/ms-pres.md` 6.8).
+    let as_worker = config.kind.simple().is_none_or(|simple| simple.publish_as_worker);
     let from = if as_worker { what.worker.clone() } else { watcher.uri.clone() };
     let mut msg =
         SipRequest { from_tag: what.tag, call_id: what.call_id, cseq: what.cseq, body: what.body, ..blank(Method::Publish, config, from, what.worker) };

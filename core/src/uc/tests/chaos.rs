@@ -49,7 +49,7 @@ fn wild_config(dice: &mut Entropy) -> Config {
     if dice.below(2) == 0 {
         c.uc.pace = UcPace { users_per_watcher_max: 12, ..UcPace::lync() };
     }
-    c.publish.way = [PublishWay::Endpoint { keep: true }, PublishWay::Endpoint { keep: false }, PublishWay::Direct][dice.below(3) as usize];
+    c.publish.way = [PublishWay::Endpoint { keep: true }, PublishWay::Endpoint { keep: false }, PublishWay::Direct, PublishWay::Pidf][dice.below(4) as usize];
     if dice.below(2) == 0 {
         c.publish.requests_per_s = 0;
         c.publish.outstanding_max = dice.below(4) as u32;

@@ -4,6 +4,7 @@ mod direct;
 mod endings;
 mod life;
 mod overrides;
+mod pidf;
 mod refusals;
 
 use super::harness::*;
