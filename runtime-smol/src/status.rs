@@ -115,7 +115,7 @@ fn report(summary: &Value, workers: &Value) -> String {
     }
     out.push_str(&table(&rows));
     if workers.is_object() {
-        let mut rows = vec![["worker", "name", "presence", "wanted", "chosen", "shown", "agent state"].map(str::to_owned)];
+        let mut rows = vec![["worker", "name", "presence", "wanted", "chosen", "shown", "override, published", "agent state"].map(str::to_owned)];
         for w in list(&workers["workers"]) {
             let dns = list(&w["dns"]);
             let states: Vec<String> = dns.iter().map(|dn| format!("{}@{} {}", plain(&dn["number"]), plain(&dn["switch"]), plain(&dn["state"]))).collect();
@@ -126,6 +126,7 @@ fn report(summary: &Value, workers: &Value) -> String {
                 plain(&w["want"]),
                 plain(&w["choice"]),
                 plain(&w["shown"]),
+                published(&w),
                 states.join(", "),
             ]);
         }
@@ -136,6 +137,22 @@ fn report(summary: &Value, workers: &Value) -> String {
         }
     }
     out
+}
+
+/// What keeps the agent, and how far the UC platform shows what it shall, in the page's words.
+fn published(worker: &Value) -> String {
+    let parts = match (&worker["publishing"], &worker["published"]) {
+        (Value::Null, Value::Null) => String::new(),
+        (Value::Null, stands) => format!("withdrawing “{}”", plain(stands)),
+        (shall, stands) if shall == stands => format!("published “{}”", plain(stands)),
+        (shall, _) => format!("publishing “{}”", plain(shall)),
+    };
+    match worker["override"].as_str() {
+        Some(kept) if parts.is_empty() => kept.to_owned(),
+        Some(kept) => format!("{kept}, {parts}"),
+        None if parts.is_empty() => "-".to_owned(),
+        None => parts,
+    }
 }
 
 /// Columns as wide as their widest cell; the first row is the head.
@@ -167,16 +184,31 @@ mod tests {
                       "cti": [{"name": "cti-0", "state": "down", "server": "T", "address": "a:1", "role": null, "registered": 0, "outstanding": 0}]},
         });
         let workers = serde_json::json!({"total": 2, "next": 1, "workers": [
-            {"employee_id": "7", "display_name": "Zoë", "presence": "busy", "want": "not-ready", "choice": null, "shown": "break", "dns": [{"number": "1", "switch": "S", "state": "ready"}]}]});
+            {"employee_id": "7", "display_name": "Zoë", "presence": "busy", "want": "not-ready", "choice": null, "shown": "break", "override": null, "publishing": null, "published": null,
+             "dns": [{"number": "1", "switch": "S", "state": "ready"}]}]});
         let text = report(&summary, &workers);
         for expected in [
             "NOT READY: no T-Server of switch S is up, up 61 s",
             "presence  online 1, away 1\n",
             "cti-0  down   T at a:1  -     0            0\n",
-            "7       Zoë   busy      not-ready  -       break  1@S ready\n",
+            "7       Zoë   busy      not-ready  -       break  -                    1@S ready\n",
             "2 workers in all",
         ] {
             assert!(text.contains(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn publications_are_told_by_how_far_they_are() {
+        let told = |kept: Option<&str>, shall: Option<&str>, stands: Option<&str>| {
+            published(&serde_json::json!({"override": kept, "publishing": shall, "published": stands}))
+        };
+        let text = Some("Contact centre");
+        assert_eq!(told(None, None, None), "-");
+        assert_eq!(told(Some("legal-guard"), None, None), "legal-guard");
+        assert_eq!(told(Some("after-call-work"), text, None), "after-call-work, publishing “Contact centre”");
+        assert_eq!(told(Some("after-call-work"), text, text), "after-call-work, published “Contact centre”");
+        assert_eq!(told(None, Some("online"), text), "publishing “online”");
+        assert_eq!(told(None, None, text), "withdrawing “Contact centre”");
     }
 }
