@@ -8,6 +8,7 @@ pub(crate) mod finding;
 pub(crate) mod options;
 pub(crate) mod publish;
 mod read;
+mod simple;
 pub(crate) mod slot;
 
 #[cfg(test)]
@@ -150,7 +151,8 @@ fn states(draft: &Draft, findings: &mut Findings) -> (Option<Catalogue>, Vec<Str
 
 /// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
 fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, faults): (Option<Catalogue>, Vec<String>)) -> Settings {
-    let File { draft, watchers, switches, conditions, .. } = file;
+    let File { draft, watchers, credentials, switches, conditions, .. } = file;
+    let kind = simple::kind(&draft, credentials.into_iter().map(|(credential, _)| credential).collect());
     let Draft {
         timezone,
         mode,
@@ -187,6 +189,7 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
         ChoiceSettings { location: draft_location, tls: choice_tls.settings(), interval_s: choice_interval_s, store: choice_store, catalogue, faults };
     let watchers = if mode.has_uc() { watchers } else { Vec::new() };
     uc.tls = uc_transport == Transport::Tls;
+    uc.kind = kind;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
     let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
     let switches = switches.iter().map(|switch| switch_config(switch, &application)).collect();
@@ -219,7 +222,7 @@ fn bridge(server: &ServerDraft) -> BridgeSettings {
     let address = server.address.clone().unwrap_or_else(|| BridgeAddress::Unix("/".into()));
     let tls = match server.transport {
         Some(Transport::Tls) => true,
-        Some(Transport::Tcp) => false,
+        Some(Transport::Tcp | Transport::Udp) => false,
         None => !checks::is_local(&address),
     };
     BridgeSettings { address, tls: tls.then(|| server.tls.settings()), token_ref: server.token.clone() }
@@ -243,13 +246,7 @@ pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
     if core.mode.has_uc() {
         line(
             "UC",
-            format!(
-                "{} over {}, {} watcher{}",
-                servers.join(", "),
-                if core.uc.tls { "TLS" } else { "TCP" },
-                core.uc.watchers.len(),
-                plural(core.uc.watchers.len())
-            ),
+            format!("{} over {}, {} watcher{}", servers.join(", "), core.uc.transport().as_str(), core.uc.watchers.len(), plural(core.uc.watchers.len())),
         );
     } else {
         line("UC", "none, workers choose their state".into());

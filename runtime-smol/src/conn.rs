@@ -7,6 +7,7 @@ use crate::tls::{Tls, TlsFault};
 use smol::LocalExecutor;
 use smol::future::poll_fn;
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -49,6 +50,8 @@ struct Io {
     written: u64,
     /// How much of `wire` is sent already.
     sent: usize,
+    /// Where the datagrams in `wire` end; unused on a stream.
+    ends: VecDeque<usize>,
     /// Ciphertext as read; unused without TLS.
     cipher: Vec<u8>,
     /// A task waits until the socket takes more.
@@ -77,6 +80,12 @@ impl Io {
     /// Writes what the socket takes. `false`: it takes no more.
     fn write(&mut self, sock: &Sock) -> io::Result<bool> {
         while self.sent < self.wire.len() {
+            if let Some(end) = self.ends.front().copied() {
+                if !self.write_datagram(sock, end)? {
+                    return Ok(false);
+                }
+                continue;
+            }
             match sock.write(&self.wire[self.sent..]) {
                 Ok(0) => return Err(ErrorKind::BrokenPipe.into()),
                 Ok(n) => {
@@ -98,6 +107,25 @@ impl Io {
         self.wire.clear();
         self.sent = 0;
         trim(&mut self.wire);
+        Ok(true)
+    }
+
+    /// Sends the datagram up to `end`. One that the network does not take at this size is dropped: only its own request suffers.
+    fn write_datagram(&mut self, sock: &Sock, end: usize) -> io::Result<bool> {
+        match sock.write(&self.wire[self.sent..end]) {
+            Ok(n) => self.written += n as u64,
+            Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(true),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
+                crate::say::failing(
+                    NoteLevel::Warn,
+                    &format!("a datagram of {} bytes is too large for the network; use `transport = \"tcp\"`", end - self.sent),
+                );
+            }
+            Err(e) => return Err(e),
+        }
+        self.sent = end;
+        self.ends.pop_front();
         Ok(true)
     }
 
@@ -132,6 +160,11 @@ impl Conn {
         })
     }
 
+    /// Whether one message is one datagram.
+    pub(crate) const fn is_datagram(&self) -> bool {
+        self.sock.is_datagram()
+    }
+
     /// The far end; `None` for a Unix socket.
     pub(crate) fn peer(&self) -> Option<std::net::SocketAddr> {
         self.sock.peer()
@@ -151,6 +184,17 @@ impl Conn {
     /// Where to encode what is to be sent. [`Conn::flush`] sends it.
     pub(crate) fn out(&self) -> RefMut<'_, Vec<u8>> {
         RefMut::map(self.io.borrow_mut(), |io| if io.tls.is_some() { &mut io.plain } else { &mut io.wire })
+    }
+
+    /// What was encoded since the last call is a message. Streams need no mark.
+    pub(crate) fn end_message(&self) {
+        if self.sock.is_datagram() {
+            let mut io = self.io.borrow_mut();
+            let end = io.wire.len();
+            if io.ends.back().copied().unwrap_or(io.sent) < end {
+                io.ends.push_back(end);
+            }
+        }
     }
 
     /// Bytes not yet taken by the kernel.
@@ -213,6 +257,58 @@ impl Conn {
     /// When the connection is gone.
     pub(crate) async fn fill(&self, sink: &mut dyn Sink) -> Result<(), CloseCause> {
         poll_fn(|cx| self.poll_fill(cx, sink)).await
+    }
+
+    /// The next datagram, waiting for one if there is none; its length.
+    ///
+    /// # Errors
+    /// When the peer's machine said that nobody listens, or the socket failed.
+    pub(crate) async fn datagram(&self, into: &mut [u8]) -> Result<usize, CloseCause> {
+        poll_fn(|cx| {
+            loop {
+                if let Some(n) = self.try_datagram(into)? {
+                    return Poll::Ready(Ok(n));
+                }
+                match self.sock.poll_readable(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(e)) => return Poll::Ready(Err(close_cause(&e))),
+                    Poll::Pending => {
+                        let mut io = self.io.borrow_mut();
+                        if !io.reader.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                            io.reader = Some(cx.waker().clone());
+                        }
+                        return Poll::Pending;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// A datagram that is there already.
+    ///
+    /// # Errors
+    /// As [`Conn::datagram`].
+    pub(crate) fn try_datagram(&self, into: &mut [u8]) -> Result<Option<usize>, CloseCause> {
+        if let Some(why) = self.io.borrow().failed {
+            return Err(why);
+        }
+        loop {
+            match self.sock.read(into) {
+                Ok(n) => {
+                    self.bytes_in.set(self.bytes_in.get() + n as u64);
+                    return Ok(Some(n));
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => {
+                    // Kept: whoever asks next hears it again.
+                    let why = close_cause(&e);
+                    self.io.borrow_mut().failed.get_or_insert(why);
+                    return Err(why);
+                }
+            }
+        }
     }
 
     fn poll_fill(&self, cx: &mut Context<'_>, sink: &mut dyn Sink) -> Poll<Result<(), CloseCause>> {
@@ -310,6 +406,9 @@ impl Conn {
             }
         }
         self.flush(executor);
+        if self.sock.is_datagram() && self.unsent() == 0 {
+            return;
+        }
         executor.spawn(smol::future::or(self.last_words(), pause(LINGER))).detach();
     }
 
@@ -317,6 +416,9 @@ impl Conn {
         let mut heard = Discard(vec![0; 4 << 10]);
         while self.unsent() > 0 && self.io.borrow().failed.is_none() {
             pause(Duration::from_millis(5)).await;
+        }
+        if self.sock.is_datagram() {
+            return;
         }
         self.sock.shutdown_write();
         self.io.borrow_mut().tls = None;

@@ -7,6 +7,7 @@
 //! Architecture invariant: no decisions here. What a worker, a DN or a dialog is, this file does not know.
 use crate::clock::Clock;
 use crate::conn::Conn;
+use crate::datagrams::Beside;
 use crate::ops::{Extra, LinkExtra};
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
@@ -27,7 +28,7 @@ use uc_core::config::{NoteLevel, UcEndpoint};
 use uc_core::cti_event::CtiEvent;
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, UcLinkId};
-use uc_core::uc_event::{CloseCause, UcEvent};
+use uc_core::uc_event::{CloseCause, SipRequest, Transport, UcEvent};
 use uc_core::{Action, Config, Connector, Input, Mono, Now};
 
 /// How tasks hold the hub. Nobody keeps it borrowed across an `await`.
@@ -58,6 +59,8 @@ pub(crate) struct Hub {
     /// Wakes the timer task when the next deadline is earlier than that.
     pub(crate) timer: Option<Waker>,
     pub(crate) extra: Extra,
+    /// The request at hand came on the connection beside a link of datagrams: its answer goes back there.
+    pub(crate) answer_beside: bool,
     /// Gets a word when the core has drained.
     pub(crate) drained: smol::channel::Sender<()>,
 }
@@ -82,6 +85,8 @@ struct Slot {
     dirty: bool,
     /// Numbers the lines of a bridge connection.
     writer: Option<Writer>,
+    /// Beside datagrams: TCP for large requests.
+    beside: Beside,
     stats: LinkExtra,
 }
 
@@ -117,6 +122,7 @@ impl Hub {
                 armed: None,
                 timer: None,
                 extra,
+                answer_beside: false,
                 drained,
             };
             if let Some(recorder) = &mut hub.recorder {
@@ -160,13 +166,11 @@ impl Hub {
         match action {
             Action::Answer { link, status } => self.answer(link, status, frame),
             Action::SendCti { link, msg } => self.send_cti(link, &msg),
-            Action::SendUc { link, msg } => {
-                let Some(conn) = self.dirtied(Link::Uc(link)) else { return };
-                sip::encode_request(&msg, self.connector.directory(), &mut conn.out());
-            }
+            Action::SendUc { link, msg } => self.send_uc(link, &msg),
             Action::KeepAliveUc { link } => {
                 if let Some(conn) = self.dirtied(Link::Uc(link)) {
                     conn.out().extend_from_slice(b"\r\n\r\n");
+                    conn.end_message();
                 }
             }
             Action::ResolveUc { link, endpoint, redirect } => {
@@ -191,13 +195,52 @@ impl Hub {
     }
 
     fn answer(&mut self, link: UcLinkId, status: u16, frame: &[u8]) {
-        let Some(conn) = self.dirtied(Link::Uc(link)) else { return };
-        let mut out = conn.out();
-        let before = out.len();
-        if let Err(fault) = sip::encode_answer(frame, status, &mut out) {
-            out.truncate(before);
-            say::failing(NoteLevel::Warn, &format!("{link}: a request cannot be answered: {fault}"));
+        let beside = if self.answer_beside { self.beside(link).conn() } else { None };
+        let Some(conn) = beside.or_else(|| self.dirtied(Link::Uc(link))) else { return };
+        {
+            let mut out = conn.out();
+            let before = out.len();
+            if let Err(fault) = sip::encode_answer(frame, status, &mut out) {
+                out.truncate(before);
+                say::failing(NoteLevel::Warn, &format!("{link}: a request cannot be answered: {fault}"));
+            }
         }
+        conn.end_message();
+    }
+
+    fn send_uc(&mut self, link: UcLinkId, msg: &SipRequest) {
+        let Some(conn) = self.dirtied(Link::Uc(link)) else { return };
+        if conn.is_datagram() && msg.transport != Transport::Udp {
+            return self.send_beside(link, msg);
+        }
+        self.print(msg, &mut conn.out());
+        conn.end_message();
+    }
+
+    /// Prints a request; passwords are looked up only where a challenge is answered.
+    pub(crate) fn print(&mut self, msg: &SipRequest, out: &mut Vec<u8>) {
+        let secrets = &mut self.secrets;
+        sip::encode_request_with(msg, self.connector.directory(), &mut |reference| secrets.get(reference).map(str::to_owned), out);
+    }
+
+    /// The far end of a link.
+    pub(crate) fn peer(&mut self, link: Link) -> Option<std::net::SocketAddr> {
+        self.slot(link).conn.as_ref()?.peer()
+    }
+
+    /// Number of the present connection of a link.
+    pub(crate) fn epoch(&mut self, link: Link) -> u64 {
+        self.slot(link).epoch
+    }
+
+    /// How tasks find the hub.
+    pub(crate) fn me(&self) -> Option<Shared> {
+        self.me.upgrade()
+    }
+
+    /// The TCP connection beside a link of datagrams.
+    pub(crate) fn beside(&mut self, link: UcLinkId) -> &mut Beside {
+        &mut self.slot(Link::Uc(link)).beside
     }
 
     fn send_cti(&mut self, link: CtiLinkId, msg: &uc_core::action::CtiOut) {
@@ -279,6 +322,7 @@ impl Hub {
         slot.epoch += 1;
         slot.task = None;
         slot.writer = None;
+        slot.beside = Beside::default();
         if let Some(conn) = slot.conn.take() {
             slot.count(&conn);
             conn.close(&executor);
@@ -305,6 +349,7 @@ impl Hub {
         }
         slot.epoch += 1;
         slot.writer = None;
+        slot.beside = Beside::default();
         if let Some(conn) = slot.conn.take() {
             slot.count(&conn);
         }

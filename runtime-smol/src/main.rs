@@ -6,6 +6,7 @@ mod config_file;
 mod conn;
 mod cti_link;
 mod damper;
+mod datagrams;
 mod decode;
 mod demo;
 mod driver;

@@ -2,7 +2,7 @@
 use rustix::net::sockopt;
 use smol::Async;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::task::{Context, Poll};
@@ -16,13 +16,19 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// A connected stream socket, non-blocking.
+/// Receive buffer asked for on a datagram socket, bytes; the kernel grants what `net.core.rmem_max` allows. A server answers a wave of subscriptions with two
+/// datagrams each.
+const DATAGRAM_BUFFER_BYTES: usize = 4 << 20;
+
+/// A connected socket, non-blocking.
 #[derive(Debug)]
 pub(crate) enum Sock {
     /// TCP
     Tcp(Async<TcpStream>),
     /// Unix socket
     Unix(Async<UnixStream>),
+    /// Datagrams to and from one peer. One read or write is one datagram.
+    Udp(Async<UdpSocket>),
 }
 
 impl Sock {
@@ -39,6 +45,20 @@ impl Sock {
         Ok(Self::Tcp(stream))
     }
 
+    /// A datagram socket that hears nobody but `addr`; the kernel reports when nobody listens there.
+    pub(crate) fn udp(addr: SocketAddr) -> io::Result<Self> {
+        let any: SocketAddr = if addr.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(addr)?;
+        sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER_BYTES)?;
+        Ok(Self::Udp(Async::new(socket)?))
+    }
+
+    /// Whether one write is one message.
+    pub(crate) const fn is_datagram(&self) -> bool {
+        matches!(self, Self::Udp(_))
+    }
+
     /// Connects to a Unix socket.
     pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
         Ok(Self::Unix(Async::<UnixStream>::connect(path).await?))
@@ -49,6 +69,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.get_ref().local_addr(),
             Self::Unix(_) => Ok(SocketAddr::from(([0, 0, 0, 0], 0))),
+            Self::Udp(s) => s.get_ref().local_addr(),
         }
     }
 
@@ -57,6 +78,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.get_ref().peer_addr().ok(),
             Self::Unix(_) => None,
+            Self::Udp(s) => s.get_ref().peer_addr().ok(),
         }
     }
 
@@ -65,6 +87,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.get_ref().read(into),
             Self::Unix(s) => s.get_ref().read(into),
+            Self::Udp(s) => s.get_ref().recv(into),
         }
     }
 
@@ -73,6 +96,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.get_ref().write(from),
             Self::Unix(s) => s.get_ref().write(from),
+            Self::Udp(s) => s.get_ref().send(from),
         }
     }
 
@@ -81,6 +105,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.poll_readable(cx),
             Self::Unix(s) => s.poll_readable(cx),
+            Self::Udp(s) => s.poll_readable(cx),
         }
     }
 
@@ -89,6 +114,7 @@ impl Sock {
         match self {
             Self::Tcp(s) => s.poll_writable(cx),
             Self::Unix(s) => s.poll_writable(cx),
+            Self::Udp(s) => s.poll_writable(cx),
         }
     }
 
@@ -98,6 +124,7 @@ impl Sock {
         let _ = match self {
             Self::Tcp(s) => s.get_ref().shutdown(Shutdown::Write),
             Self::Unix(s) => s.get_ref().shutdown(Shutdown::Write),
+            Self::Udp(_) => Ok(()),
         };
     }
 }

@@ -1,15 +1,16 @@
 //! The task of one SIP connection: resolve, connect, TLS, then read and hand every message to the core.
 use crate::conn::{Conn, Sink};
+use crate::datagrams;
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{self, Sock, close_cause};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use uc_core::Input;
-use uc_core::codec::sip::{self, Decoded, Framer, Step};
+use uc_core::codec::sip::{self, Decoded, Framer, SipFault, Step};
 use uc_core::config::{Limits, UcEndpoint};
 use uc_core::id::UcLinkId;
-use uc_core::uc_event::{CloseCause, UcEvent};
+use uc_core::uc_event::{CloseCause, Transport, UcEvent};
 
 impl Sink for Framer {
     fn spare(&mut self, min: usize) -> &mut [u8] {
@@ -41,6 +42,10 @@ pub(crate) async fn run(hub: Shared, link: UcLinkId, epoch: u64, addr: SocketAdd
 
 /// `Ok` when the connection is no longer wanted.
 async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host: &str) -> Result<(), CloseCause> {
+    let transport = hub.borrow().settings.core.uc.transport();
+    if transport == Transport::Udp {
+        return datagrams::serve(hub, link, epoch, addr).await;
+    }
     let sock = Sock::tcp(addr).await.map_err(|e| close_cause(&e))?;
     let local = sock.local().map_err(|e| close_cause(&e))?;
     let (conn, executor, mut limits, mut reloads) = {
@@ -89,14 +94,7 @@ fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: 
             Step::KeepAlive => hub.step(Input::Uc { link, event: UcEvent::KeepAlive }, &[]),
             Step::Message(span) => {
                 let frame = framer.bytes(span);
-                let decoded = sip::decode(frame, limits);
-                let event = match &decoded {
-                    Ok(Decoded::Notify(notify)) => UcEvent::Notify(notify),
-                    Ok(Decoded::Request(request)) => UcEvent::Request(request),
-                    Ok(Decoded::Response(response)) => UcEvent::Response(response),
-                    Err(fault) => UcEvent::Malformed(fault),
-                };
-                hub.step(Input::Uc { link, event }, frame);
+                hand(hub, link, frame, &sip::decode(frame, limits));
             }
             Step::Fault(fault) => {
                 hub.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, framer.rest());
@@ -106,4 +104,16 @@ fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: 
         }
     }
     Ok(false)
+}
+
+/// Hands in one message.
+#[inline]
+pub(crate) fn hand(hub: &mut Hub, link: UcLinkId, frame: &[u8], decoded: &Result<Decoded<'_>, SipFault>) {
+    let event = match decoded {
+        Ok(Decoded::Notify(notify)) => UcEvent::Notify(notify),
+        Ok(Decoded::Request(request)) => UcEvent::Request(request),
+        Ok(Decoded::Response(response)) => UcEvent::Response(response),
+        Err(fault) => UcEvent::Malformed(fault),
+    };
+    hub.step(Input::Uc { link, event }, frame);
 }

@@ -33,6 +33,7 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
     choice(&at, draft, findings);
     let is_near = draft.uc.endpoints.iter().all(|e| is_loopback(&e.host));
     super::publish::check(document, draft, is_near, at, findings);
+    super::simple::check(document, draft, file.watchers.len(), &file.credentials, at, findings);
     if draft.mode.has_uc() {
         uc(lines, document, file, findings);
     }
@@ -89,7 +90,7 @@ fn uc(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Fin
     } else if !draft.uc.categories.iter().any(|c| **c == *"state") {
         findings.error(&at("uc.categories"), "`categories` lacks \"state\", without which there is no presence");
     }
-    if draft.uc_transport == Transport::Tcp {
+    if draft.uc_transport != Transport::Tls {
         if let Some(far) = draft.uc.endpoints.iter().find(|e| !is_loopback(&e.host)) {
             findings.warning(
                 &at("uc.transport"),
@@ -97,7 +98,7 @@ fn uc(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, findings: &mut Fin
             );
         }
         if document.get("uc").is_some_and(|uc| uc.get_ref().get("tls").is_some()) {
-            findings.warning(&at("uc.tls"), "[uc.tls] has no effect while `transport` is \"tcp\"");
+            findings.warning(&at("uc.tls"), "[uc.tls] has no effect unless `transport` is \"tls\"");
         }
     }
     if file.conditions.iter().any(|row| row.calendar.is_some()) && !draft.uc.categories.iter().any(|c| **c == *"calendarData") {

@@ -1,6 +1,7 @@
 //! The example file and the reference, made from the table of options.
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use super::publish::{self, StateDraft};
+use super::simple::{self, CredentialDraft};
 use std::fmt::Write as _;
 
 /// A section of the file for documentation.
@@ -44,8 +45,14 @@ fn sections() -> Vec<Section> {
         section("standalone", "Mode standalone.", rows::<Draft>(options::STANDALONE)),
         section("choice", "States workers choose by hand.", rows::<Draft>(options::CHOICE)),
         Section { optional: true, ..section("choice.tls", "TLS towards the server of the presence definition document.", tls()) },
-        section("uc", "The UC platform: Lync or Skype for Business Front Ends.", rows::<Draft>(options::UC)),
+        section("uc", "The UC platform: Lync or Skype for Business Front Ends, or a standard presence server.", rows::<Draft>(options::UC)),
         Section { many: true, ..section("uc.watcher", "Identities that subscribe; the workers are spread over them.", rows::<WatcherDraft>(options::WATCHER)) },
+        Section { optional: true, ..section("uc.simple", "Standard presence servers (`kind = \"simple\"` in `[uc]`).", rows::<Draft>(simple::SIMPLE)) },
+        Section {
+            many: true,
+            optional: true,
+            ..section("uc.credential", "Names and passwords for digest authentication (`kind = \"simple\"`).", rows::<CredentialDraft>(simple::CREDENTIAL))
+        },
         Section { optional: true, ..section("uc.tls", "TLS towards the UC platform.", tls()) },
         section("uc.timers", "Timers of the SIP side, milliseconds.", rows::<Draft>(options::UC_TIMERS)),
         section("uc.pace", "Own traffic limits towards the UC platform. The defaults shown are those of profile `lync`.", rows::<Draft>(options::UC_PACE)),

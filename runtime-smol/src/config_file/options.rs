@@ -1,10 +1,12 @@
 //! The one table of options: name, meaning, range, place. Parser, example file and reference are made from it.
+use super::simple::Kind;
 use super::slot::{Profile, Slot, Transport};
 use crate::presence_xml::source::Location;
 use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, TlsProfile, TlsSettings};
 use std::path::PathBuf;
 use uc_core::config::{
-    CalendarState, ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, Rule, UcConfig,
+    CalendarState, ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, Rule, SimpleConfig,
+    UcConfig,
 };
 use uc_core::presence::Class;
 
@@ -49,6 +51,9 @@ pub(crate) struct Draft {
     pub(crate) profile: Profile,
     pub(crate) people: Option<PathBuf>,
     pub(crate) uc: UcConfig,
+    pub(crate) kind: Kind,
+    pub(crate) simple: SimpleConfig,
+    pub(crate) simple_list: Option<String>,
     pub(crate) uc_transport: Transport,
     pub(crate) uc_tls: TlsDraft,
     pub(crate) cti: CtiConfig,
@@ -85,6 +90,9 @@ impl Default for Draft {
             profile: Profile::Lync,
             people: None,
             uc: UcConfig::default(),
+            kind: Kind::Microsoft,
+            simple: SimpleConfig::default(),
+            simple_list: None,
             uc_transport: Transport::Tls,
             uc_tls: TlsDraft::default(),
             cti: CtiConfig { switches: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::lync() },
@@ -254,13 +262,18 @@ pub(crate) const CHOICE: &[Opt<Draft>] = &[
 
 /// `[uc]`
 pub(crate) const UC: &[Opt<Draft>] = &[
+    opt(
+        "kind",
+        |d| Slot::Word(&mut d.kind),
+        "What the platform speaks: `microsoft` Lync and Skype for Business; `simple` standard presence (Kamailio, OpenSIPS, Asterisk), where `register` is off and `[uc.pace]` without limits unless given.",
+    ),
     must(
         "endpoints",
         "[\"pool.example.com:5061\"]",
         |d| Slot::Endpoints(&mut d.uc.endpoints),
         "The pool's name (all its addresses are used), or several servers in the order to try them.",
     ),
-    opt("transport", |d| Slot::Word(&mut d.uc_transport), "TLS or plain TCP."),
+    opt("transport", |d| Slot::Word(&mut d.uc_transport), "TLS or plain TCP; UDP with kind `simple` only."),
     opt("shared_connection", |d| Slot::Bool(&mut d.uc.shared_connection), "One connection carries all watchers (trusted application); otherwise one each."),
     opt("register", |d| Slot::Bool(&mut d.uc.register), "Send REGISTER for each watcher: user endpoints must, trusted applications need not."),
     opt("benotify", |d| Slot::Bool(&mut d.uc.benotify), "Ask for BENOTIFY, notifications that need no answer."),

@@ -1,6 +1,7 @@
 //! What is published (`[publish]`): its options, the names of its states, and what must fit together (`spec/uc-connector-functional.md` 2, 3.3, 13).
 use super::finding::{Findings, Lines, Place, nearest};
 use super::options::{DAY_MS, Draft, Opt, maybe, must, num, opt};
+use super::simple::Kind;
 use super::slot::{Slot, Transport, Word};
 use crate::people::list;
 use toml::de::DeTable;
@@ -269,9 +270,13 @@ pub(crate) fn check(document: &DeTable<'_>, draft: &Draft, is_near: bool, at: im
         _ => {}
     }
     if !draft.mode.pushes() {
-        if draft.publish != PublishConfig::default() && !(draft.mode == Mode::Normal && draft.publish.acw_in_normal) {
+        if draft.publish != super::simple::default_publications(draft) && !(draft.mode == Mode::Normal && draft.publish.acw_in_normal) {
             findings.warning(&at("publish"), "[publish] has no effect in this mode; write `mode = \"bidirectional\"` or `mode = \"push-only\"` in [connector]");
         }
+        return;
+    }
+    if draft.kind == Kind::Simple {
+        // Whoever may publish is known by a password or by address there.
         return;
     }
     if draft.uc_transport == Transport::Tls && draft.uc_tls.certificate.is_none() {

@@ -3,6 +3,7 @@ use super::conditions;
 use super::finding::{Findings, Lines, Place, nearest};
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use super::publish::{self, StateDraft};
+use super::simple::{self, CredentialDraft};
 use super::slot::Profile;
 use crate::people::{Field, People, Row, list};
 use std::borrow::Cow;
@@ -18,6 +19,8 @@ pub(crate) struct File {
     pub(crate) draft: Draft,
     /// `[[uc.watcher]]`
     pub(crate) watchers: Vec<(WatcherDraft, Place)>,
+    /// `[[uc.credential]]`
+    pub(crate) credentials: Vec<(CredentialDraft, Place)>,
     /// `[[switch]]`
     pub(crate) switches: Vec<Switch>,
     /// `[[presence.condition]]`
@@ -50,6 +53,7 @@ pub(crate) struct Server {
 pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, findings: &mut Findings) -> File {
     let mut reader = Reader { lines, folder, findings };
     let mut draft = Draft::default();
+    simple::begin(document, &mut draft);
     let top = ["connector", "standalone", "choice", "uc", "switch", "cti", "presence", "publish", "limits", "ops", "log", "person"];
     reader.section::<Draft>("", document, &[], &top, &mut draft);
     reader.child("connector", document, options::CONNECTOR, &[], &mut draft);
@@ -58,8 +62,8 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
         draft.uc.pace = UcPace::open();
         draft.cti.pace = CtiPace::open();
     }
-    let mut watchers = Vec::new();
-    reader.child("uc", document, options::UC, &["watcher", "tls", "timers", "pace"], &mut draft);
+    let (mut watchers, mut credentials) = (Vec::new(), Vec::new());
+    reader.child("uc", document, options::UC, &["watcher", "tls", "timers", "pace", "simple", "credential"], &mut draft);
     if let Some(uc) = reader.table("uc", document) {
         reader.child("uc.tls", uc, options::TLS, &[], &mut draft.uc_tls);
         reader.child("uc.timers", uc, options::UC_TIMERS, &[], &mut draft);
@@ -68,6 +72,12 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
             let mut watcher = WatcherDraft::default();
             reader.item("uc.watcher", table, options::WATCHER, &[], &mut watcher, &place);
             watchers.push((watcher, place));
+        }
+        reader.child("uc.simple", uc, simple::SIMPLE, &[], &mut draft);
+        for (table, place) in reader.tables("uc.credential", uc) {
+            let mut credential = CredentialDraft::default();
+            reader.item("uc.credential", table, simple::CREDENTIAL, &[], &mut credential, &place);
+            credentials.push((credential, place));
         }
     }
     reader.child("standalone", document, options::STANDALONE, &[], &mut draft);
@@ -105,7 +115,7 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
     reader.child("log", document, options::LOG, &[], &mut draft);
     let switches = reader.tables("switch", document).into_iter().map(|(table, place)| reader.switch(table, place)).collect();
     let conditions = conditions::conditions(&rows, reader.findings);
-    File { draft, watchers, switches, conditions, states }
+    File { draft, watchers, credentials, switches, conditions, states }
 }
 
 struct Reader<'a, 't> {

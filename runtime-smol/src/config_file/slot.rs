@@ -1,11 +1,12 @@
 //! One value of the configuration: where it goes, how it is read, how it is printed. The same slots make the parser, the example and the reference, so the
 //! three cannot drift apart.
+use super::simple::Kind;
 use crate::presence_xml::source::{Location, Url};
 use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
-use uc_core::config::{CalendarState, ForeignRule, Mode, NoteLevel, Redundancy, Rule, UcEndpoint};
+use uc_core::config::{CalendarState, CallRule, ForeignRule, Mode, NoteLevel, Oversize, Redundancy, Rule, UcEndpoint};
 
 /// Where a value goes.
 pub(crate) enum Slot<'a> {
@@ -92,10 +93,15 @@ pub(crate) enum Transport {
     Tls,
     /// TCP
     Tcp,
+    /// UDP, towards standard presence servers.
+    Udp,
 }
 
 word!(Profile: "lync" => Self::Lync, "open" => Self::Open);
-word!(Transport: "tls" => Self::Tls, "tcp" => Self::Tcp);
+word!(Transport: "tls" => Self::Tls, "tcp" => Self::Tcp, "udp" => Self::Udp);
+word!(Kind: "microsoft" => Self::Microsoft, "simple" => Self::Simple);
+word!(CallRule: "off" => Self::Off, "confirmed" => Self::Confirmed, "early" => Self::Early);
+word!(Oversize: "tcp" => Self::Tcp, "send" => Self::Send);
 word!(Option<Transport>: "tls" => Some(Transport::Tls), "tcp" => Some(Transport::Tcp));
 word!(Mode: "normal" => Self::Normal, "bidirectional" => Self::Bidirectional, "push-only" => Self::PushOnly, "standalone" => Self::Standalone);
 word!(NoteLevel: "debug" => Self::Debug, "info" => Self::Info, "warn" => Self::Warn, "alarm" => Self::Alarm);

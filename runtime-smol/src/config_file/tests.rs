@@ -93,7 +93,36 @@ fn each_mistake_has_its_place_and_its_remedy() {
         ("[uc]", "[uc]\nendpoint = 1", "t.toml:3:1: error: there is no option `endpoint` in [uc]; did you mean `endpoints`?"),
         ("[uc]", "[us]\nendpoints = 1\n[uc]", "t.toml:2:2: error: there is no section `us`; did you mean `uc`?"),
         ("[uc]", "[uc]\nbackoff_min_ms = 1", "t.toml:3:1: error: there is no option `backoff_min_ms` in [uc]; it belongs in [uc.timers]"),
-        ("[uc]", "[uc]\ntransport = \"udp\"", "t.toml:3:13: error: `transport` is \"udp\", it must be \"tls\" or \"tcp\""),
+        ("[uc]", "[uc]\ntransport = \"sctp\"", "t.toml:3:13: error: `transport` is \"sctp\", it must be \"tls\" or \"tcp\" or \"udp\""),
+        (
+            "[uc]",
+            "[uc]\ntransport = \"udp\"",
+            "t.toml:3:13: error: Lync and Skype for Business do not speak UDP; write `transport = \"tls\"`, or `kind = \"simple\"`",
+        ),
+        ("[uc]", "[uc.simple]\nlist = \"sip:t@example.com\"\n[uc]", "warning: [uc.simple] has no effect; write `kind = \"simple\"` in [uc]"),
+        ("[uc]", "[uc.simple]\nlist = \"team\"\n[uc]\nkind = \"simple\"", "error: `team` is not a SIP URI; write `sip:user@domain`"),
+        ("[uc]", "[uc.simple]\nt1_ms = 9000\n[uc]\nkind = \"simple\"", "t.toml:3:9: error: `t1_ms` is 9000, more than `t2_ms`, which is 4000"),
+        (
+            "[uc]",
+            "[[uc.credential]]\nuser = \"a\"\n[uc]\nkind = \"simple\"",
+            "error: `password` is missing in [[uc.credential]]; write `password = \"env:UC_PASSWORD\"`",
+        ),
+        (
+            "[uc]",
+            "[[uc.credential]]\nuser = \"a\"\npassword = \"geheim\"\n[uc]\nkind = \"simple\"",
+            "error: `password` is something else, it must be a reference to a secret",
+        ),
+        (
+            "[uc]",
+            "[[uc.credential]]\nuser = \"a\"\npassword = \"env:A\"\n[[uc.credential]]\nuser = \"b\"\npassword = \"env:B\"\n[uc]\nkind = \"simple\"",
+            "error: a credential for the same realm is already there in t.toml:2",
+        ),
+        ("[uc]", "[uc]\nkind = \"simple\"\nbenotify = true", "warning: `benotify` has no effect with a standard server"),
+        (
+            "[uc]",
+            "[connector]\nmode = \"bidirectional\"\n[publish]\nuser_action = \"roaming-self\"\n[uc]\nkind = \"simple\"",
+            "error: a standard server does not tell whose publication is whose; write `user_action = \"aggregate\"`",
+        ),
         ("[uc]", "[uc.timers]\nprobe_ms = \"5\"\n[uc]", "t.toml:3:12: error: `probe_ms` is \"5\", it must be a number from 1000 to 86400000"),
         ("[uc]", "[uc.timers]\nprobe_ms = -5\n[uc]", "t.toml:3:12: error: `probe_ms` is -5, it must be a number from 1000 to 86400000"),
         ("[uc]", "[uc.timers]\nbackoff_min_ms = 90000\n[uc]", "t.toml:3:18: error: `backoff_min_ms` is 90000, more than `backoff_max_ms`, which is 30000"),
@@ -385,4 +414,20 @@ fn a_document_of_states_is_checked_but_never_in_the_way() {
     let url = STANDALONE.replace("choice.store", "choice.presence_location = \"https://example.com/presence.xml\"\nchoice.store");
     assert_eq!(checked(&url).1, "");
     assert!(checked(&url.replace("https:", "ftp:")).1.contains("a file or an http or https URL"));
+}
+
+#[test]
+fn a_standard_server() {
+    let changed = |to: &str| good(&GOOD.replacen("[uc]", to, 1));
+    let settings = changed(
+        "[uc.simple]\nlist = \"sip:team@example.com\"\ncalls = \"early\"\n[[uc.credential]]\nuser = \"uc\"\npassword = \"env:PW\"\n\
+         [uc]\nkind = \"simple\"\ntransport = \"udp\"",
+    );
+    let uc = &settings.core.uc;
+    let simple = uc.kind.simple().expect("the standard kind");
+    assert_eq!((uc.transport(), uc.register, uc.pace.clone()), (uc_core::uc_event::Transport::Udp, false, UcPace::open()));
+    assert_eq!((simple.list_uri.as_deref(), simple.calls), (Some("sip:team@example.com"), uc_core::config::CallRule::Early));
+    assert_eq!((&*simple.credentials[0].user, &*simple.credentials[0].password_ref, &*simple.credentials[0].realm), ("uc", "env:PW", ""));
+    let settings = changed("[connector]\nmode = \"bidirectional\"\n[uc]\nkind = \"simple\"\nregister = true\ntransport = \"tcp\"");
+    assert!(settings.core.uc.register && settings.core.publish.user_action == uc_core::config::UserActionRule::Aggregate);
 }
