@@ -6,8 +6,10 @@
 mod bridge;
 mod certificates;
 mod daemon;
+mod device;
 mod front_end;
 mod http;
+mod kamailio;
 mod peer;
 mod sip;
 mod wire;
@@ -15,8 +17,10 @@ mod wire;
 pub use bridge::{Bridge, BridgeOptions, Request};
 pub use certificates::{Authority, Identity};
 pub use daemon::{Daemon, Folder, Setup, connector};
+pub use device::Device;
 pub use front_end::{Event, FrontEnd, ordinary};
 pub use http::{Answer, TOKEN, ask, get};
+pub use kamailio::{Kamailio, KamailioOptions};
 pub use peer::{Running, peer};
 pub use sip::{Dialog, Message, SEED, answer, header, seed_notify, split};
 

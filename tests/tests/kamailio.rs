@@ -1,0 +1,203 @@
+//! The daemon against a real Kamailio as standard presence server (`uc.kind = "simple"`): somebody publishes with a client of the test's own, the state reaches the
+//! emulated T-Server.
+#![allow(clippy::unwrap_used)]
+use std::collections::BTreeSet;
+use std::time::Instant;
+use uc_tests::{Bridge, BridgeOptions, Daemon, Device, Folder, Kamailio, KamailioOptions, Setup, connector, free_port, get, patience_left};
+
+const ALICE: &str = "sip:lync-user2_qa94@lyncdco13.lab";
+const BUSY: &str = "<rpid:busy/>";
+const AWAY: &str = "<rpid:away/>";
+const PHONE: &str = "<rpid:on-the-phone/>";
+
+fn setup(kamailio: &Kamailio, bridge: &Bridge, transport: &str) -> Setup {
+    let mut setup = Setup::new(kamailio.port, bridge.port);
+    setup.uc = format!("kind = \"simple\"\ntransport = \"{transport}\"\n");
+    setup
+}
+
+/// A server, a T-Server, and a daemon between them that watches one worker.
+fn world(options: KamailioOptions, transport: &str, change: impl FnOnce(&mut Setup)) -> Option<(Kamailio, Bridge, Daemon, Device)> {
+    let kamailio = Kamailio::start(options)?;
+    let bridge = Bridge::start(BridgeOptions::default());
+    let mut setup = setup(&kamailio, &bridge, transport);
+    change(&mut setup);
+    let daemon = Daemon::start(&setup);
+    bridge.request("RequestRegisterAddress");
+    let device = Device::at(kamailio.port);
+    Some((kamailio, bridge, daemon, device))
+}
+
+#[test]
+fn what_is_published_reaches_the_agent() {
+    for transport in ["udp", "tcp"] {
+        let Some((_kamailio, bridge, daemon, mut device)) = world(KamailioOptions::default(), transport, |_| {}) else { return };
+        device.presence(ALICE, "open", BUSY);
+        bridge.state_request("5002", "busy");
+        device.presence(ALICE, "open", AWAY);
+        bridge.state_request("5002", "away");
+        device.presence(ALICE, "open", "<rpid:busy/><rpid:other>dnd</rpid:other>");
+        bridge.state_request("5002", "do-not-disturb");
+        device.presence(ALICE, "open", "");
+        bridge.state_request("5002", "online");
+        device.presence(ALICE, "closed", "");
+        bridge.request("RequestAgentLogout");
+        device.presence(ALICE, "open", BUSY);
+        bridge.state_request("5002", "busy");
+        device.remove(ALICE);
+        bridge.request("RequestAgentLogout");
+        daemon.stop();
+    }
+}
+
+/// This server then says that it knows nothing, which is not the same as offline: the agent is left alone.
+#[test]
+fn a_publication_that_expires_makes_presence_unknown() {
+    let port = free_port();
+    let Some((_kamailio, bridge, daemon, mut device)) = world(KamailioOptions::default(), "udp", |setup| setup.ops = Some(port)) else { return };
+    device.presence_for(ALICE, 2, "open", BUSY);
+    bridge.state_request("5002", "busy");
+    let began = Instant::now();
+    let class = || get(port, "/api/v1/workers").map(|answer| answer.json()["workers"][0]["presence"].clone());
+    while class().is_none_or(|class| class != "unknown") {
+        let _left = patience_left(began, &format!("unknown presence: {:?}", class()));
+    }
+    assert!(bridge.seen().is_empty());
+    device.forget();
+    device.presence(ALICE, "open", AWAY);
+    bridge.state_request("5002", "away");
+    daemon.stop();
+}
+
+#[test]
+fn a_restarted_server_is_subscribed_to_again() {
+    for transport in ["udp", "tcp"] {
+        // Over UDP only what we send can tell that nobody is there.
+        let quick = |setup: &mut Setup| setup.timers = "keepalive_ms = 1000\n".into();
+        let Some((mut kamailio, bridge, mut daemon, mut device)) = world(KamailioOptions::default(), transport, quick) else { return };
+        device.presence(ALICE, "open", BUSY);
+        bridge.state_request("5002", "busy");
+        kamailio.stop();
+        daemon.expect_log("trying again");
+        kamailio.resume();
+        device.forget();
+        device.presence(ALICE, "open", AWAY);
+        bridge.state_request("5002", "away");
+        daemon.stop();
+    }
+}
+
+/// Nobody notices the restart before the next refresh, which the new server does not know.
+#[test]
+fn a_restart_between_two_refreshes_is_found_out_by_the_refresh() {
+    let options = KamailioOptions { max_expires_s: 4, ..KamailioOptions::default() };
+    let quick = |setup: &mut Setup| setup.timers = "refresh_min_ms = 1000\n".into();
+    let Some((mut kamailio, bridge, daemon, mut device)) = world(options, "udp", quick) else { return };
+    device.presence(ALICE, "open", BUSY);
+    bridge.state_request("5002", "busy");
+    kamailio.stop();
+    kamailio.resume();
+    device.forget();
+    device.presence(ALICE, "open", AWAY);
+    bridge.state_request("5002", "away");
+    daemon.stop();
+}
+
+#[test]
+fn challenges_are_answered() {
+    for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "udp"), ("SHA-256", "tcp")] {
+        let options = KamailioOptions { digest: Some(algorithm), ..KamailioOptions::default() };
+        // A reference is all the configuration has.
+        let folder = Folder::new();
+        let secret = folder.write("secret", "secret\n");
+        let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
+        let Some((_kamailio, bridge, daemon, mut device)) = world(options, transport, |setup| setup.sections = section) else { return };
+        device.presence(ALICE, "open", BUSY);
+        bridge.state_request("5002", "busy");
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_wrong_password_is_an_alarm() {
+    let options = KamailioOptions { digest: Some("MD5"), ..KamailioOptions::default() };
+    let wrong = |setup: &mut Setup| setup.sections = "[[uc.credential]]\nuser = \"uc\"\npassword = \"env:PATH\"\n".into();
+    let Some((_kamailio, _bridge, mut daemon, _device)) = world(options, "udp", wrong) else { return };
+    let line = daemon.expect_log("401");
+    assert!(line.contains("uc.credential"), "{line}");
+    daemon.stop();
+}
+
+#[test]
+fn a_list_is_one_subscription() {
+    for transport in ["udp", "tcp"] {
+        let mut list: Vec<String> = (0..8).map(|n| format!("sip:w{}@lyncdco13.lab", 6000 + n)).collect();
+        list.push(ALICE.into());
+        let options = KamailioOptions { list: list.clone(), ..KamailioOptions::default() };
+        let listed = |setup: &mut Setup| {
+            // The tenth worker is not in the list and is watched alone.
+            *setup = setup.clone().with_workers(9);
+            setup.sections = "[uc.simple]\nlist = \"sip:team@lyncdco13.lab\"\n".into();
+        };
+        let Some((_kamailio, bridge, daemon, mut device)) = world(options, transport, listed) else { return };
+        for (nth, uri) in list.iter().enumerate() {
+            device.presence(uri, "open", if nth % 2 == 0 { BUSY } else { AWAY });
+        }
+        device.presence("sip:w6008@lyncdco13.lab", "open", PHONE);
+        let mut missing: BTreeSet<(String, &str)> =
+            (0..8).map(|n| ((6000 + n).to_string(), if n % 2 == 0 { "busy" } else { "away" })).chain([("5002".into(), "busy"), ("6008".into(), "busy")]).collect();
+        bridge.expect("every member's state", |request| {
+            missing.retain(|(dn, status)| request.dn() != dn || request.reason("KW_UC_STATUS") != *status);
+            missing.is_empty()
+        });
+        device.presence(&list[3], "open", BUSY);
+        bridge.state_request("6003", "busy");
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_call_makes_the_agent_busy() {
+    let calls = |setup: &mut Setup| setup.sections = "[uc.simple]\ncalls = \"confirmed\"\n".into();
+    let Some((_kamailio, bridge, daemon, mut device)) = world(KamailioOptions::default(), "udp", calls) else { return };
+    device.presence(ALICE, "open", AWAY);
+    bridge.state_request("5002", "away");
+    device.call(ALICE, "early");
+    device.call(ALICE, "confirmed");
+    bridge.state_request("5002", "busy");
+    device.call(ALICE, "terminated");
+    bridge.state_request("5002", "away");
+    daemon.stop();
+}
+
+#[test]
+fn ten_thousand_presentities() {
+    for transport in ["udp", "tcp"] {
+        const WORKERS: usize = 10_000;
+        // Building the program is not measured.
+        let _ = connector();
+        let Some(kamailio) = Kamailio::start(KamailioOptions::default()) else { return };
+        let uris: Vec<String> = (0..WORKERS).map(|n| format!("sip:w{}@lyncdco13.lab", 6000 + n)).collect();
+        let mut device = Device::at(kamailio.port);
+        device.many(&uris, BUSY, 64);
+        let bridge = Bridge::start(BridgeOptions::default());
+        let began = Instant::now();
+        let daemon = Daemon::start(&setup(&kamailio, &bridge, transport).with_workers(WORKERS));
+        let all = |status: &'static str| {
+            let mut missing: BTreeSet<String> = (0..WORKERS).map(|n| (6000 + n).to_string()).collect();
+            bridge.expect(status, |request| {
+                if request.reason("KW_UC_STATUS") == status {
+                    missing.remove(request.dn());
+                }
+                missing.is_empty()
+            });
+        };
+        all("busy");
+        eprintln!("{transport}: {WORKERS} workers known and set {:.2} s after the start of the daemon", began.elapsed().as_secs_f64());
+        let began = Instant::now();
+        device.many(&uris, AWAY, 64);
+        all("away");
+        eprintln!("{transport}: {WORKERS} changes in {:.2} s", began.elapsed().as_secs_f64());
+        daemon.stop();
+    }
+}
