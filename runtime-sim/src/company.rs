@@ -116,6 +116,8 @@ pub fn pool(options: &Options) -> FrontEndConfig {
         expires_default_s: options.expires_s,
         expires_min_s: 300,
         batch_max: 1000,
+        // Both forms are met: what a known client wants, and what the specification infers (`spec/ms-pres.md` 6.5).
+        tell_single_instances: options.seed % 2 == 1,
         users_per_endpoint_max: if options.workers > 1_000 { usize::from(u16::MAX) } else { 1_000 },
         ..FrontEndConfig::default()
     }

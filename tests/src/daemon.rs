@@ -78,6 +78,8 @@ impl Drop for Folder {
 pub struct Setup {
     /// Front Ends as `host:port`.
     pub front_ends: Vec<String>,
+    /// More options of `[connector]`.
+    pub connector: String,
     /// More options of `[uc]`; `transport` and `register` are set here by default.
     pub uc: String,
     /// Sections `[uc.tls]` and the like.
@@ -102,6 +104,7 @@ impl Setup {
     pub fn new(front_end: u16, bridge: u16) -> Self {
         Self {
             front_ends: vec![format!("127.0.0.1:{front_end}")],
+            connector: String::new(),
             uc: "transport = \"tcp\"\nregister = true\n".into(),
             sections: String::new(),
             timers: String::new(),
@@ -129,10 +132,11 @@ impl Setup {
         folder.write("people.csv", &people);
         let front_ends: Vec<String> = self.front_ends.iter().map(|f| format!("\"{f}\"")).collect();
         let mut text = format!(
-            "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n[uc]\nendpoints = [{}]\nbenotify = false\n{}\
+            "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n{}[uc]\nendpoints = [{}]\nbenotify = false\n{}\
              [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n{}\
              [uc.timers]\nbackoff_min_ms = 20\nbackoff_max_ms = 60\nresubscribe_jitter_ms = 100\nretry_ms = 100\nretry_max_ms = 500\n{}\
              ",
+            self.connector,
             front_ends.join(", "),
             self.uc,
             self.sections,

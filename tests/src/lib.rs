@@ -1,16 +1,19 @@
 //! What the socket tests share: the daemon as a child process, far ends written by hand on plain sockets, certificates, foreign programs.
 //!
-//! Nothing here uses the core's codecs: a mistake made twice would not be seen. Every wait has a deadline and looks at a real condition; nothing sleeps.
+//! Nothing here uses the core's codecs, nor do the simulator's peers: a mistake made twice would not be seen. Every wait has a deadline and looks at a real condition; nothing sleeps.
 #![allow(clippy::unwrap_used)]
 
 mod bridge;
 mod certificates;
 mod daemon;
 mod device;
+mod emulated;
 mod front_end;
 mod http;
 mod kamailio;
+mod office;
 mod peer;
+mod pidgin;
 mod sip;
 mod wire;
 
@@ -18,10 +21,13 @@ pub use bridge::{Bridge, BridgeOptions, Request};
 pub use certificates::{Authority, Identity};
 pub use daemon::{Daemon, Folder, Setup, connector};
 pub use device::Device;
+pub use emulated::Emulated;
 pub use front_end::{Event, FrontEnd, ordinary};
 pub use http::{Answer, TOKEN, ask, get};
 pub use kamailio::{Kamailio, KamailioOptions};
-pub use peer::{Running, peer};
+pub use office::Office;
+pub use peer::{Running, absent, peer};
+pub use pidgin::Pidgin;
 pub use sip::{Dialog, Message, SEED, answer, header, seed_notify, split};
 
 use std::net::TcpListener;

@@ -70,6 +70,17 @@ impl Dialog {
 }
 
 impl FrontEnd {
+    /// The dialogs with this Call-ID.
+    pub(super) fn dialogs_of(&self, call_id: &str) -> impl Iterator<Item = u32> {
+        let first = (call_id.to_owned(), String::new());
+        self.dialog_of.range(first..).take_while(move |((c, _), _)| c == call_id).map(|(_, id)| *id)
+    }
+
+    /// Whether a watcher already has a dialog with this Call-ID.
+    pub(super) fn is_taken(&self, call_id: &str, watcher: &str) -> bool {
+        self.dialogs_of(call_id).any(|id| self.dialogs.get(&id).is_some_and(|d| d.watcher_uri.eq_ignore_ascii_case(watcher)))
+    }
+
     pub(super) fn drop_dialog(&mut self, id: u32) {
         if let Some(dialog) = self.dialogs.remove(&id) {
             for user in &dialog.members {
@@ -78,7 +89,7 @@ impl FrontEnd {
             if let Some(user) = self.users.find(&dialog.watcher_uri).filter(|_| dialog.package == Package::RoamingSelf) {
                 self.users.at_mut(user).followed_by.remove(&id);
             }
-            self.dialog_of.remove(&dialog.call_id);
+            self.dialog_of.remove(&(dialog.call_id, dialog.local_tag));
         }
     }
 

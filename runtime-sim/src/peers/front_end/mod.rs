@@ -138,7 +138,8 @@ pub struct FrontEnd {
     users: Users,
     conns: BTreeMap<u64, Conn>,
     dialogs: BTreeMap<u32, Dialog>,
-    dialog_of: BTreeMap<String, u32>,
+    /// By Call-ID and our tag: clients have been seen that choose the same Call-ID and tag (RFC 3261 12).
+    dialog_of: BTreeMap<(String, String), u32>,
     registrations: BTreeMap<String, Registration>,
     /// Endpoints that went with their server, with something published: until when they may come back.
     lost_endpoints: BTreeMap<String, Mono>,

@@ -251,7 +251,9 @@ impl FrontEnd {
         }
         let call_id = msg.header("call-id").unwrap_or_default();
         // A dialog we have given up meanwhile: its last answers may still be on the way.
-        let Some(id) = self.dialog_of.get(call_id).copied() else { return };
+        let tag = param(msg.header("from").unwrap_or_default(), "tag").unwrap_or_default();
+        let exact = self.dialogs_of(call_id).find(|id| self.dialogs.get(id).is_some_and(|d| d.local_tag == tag));
+        let Some(id) = exact.or_else(|| self.dialogs_of(call_id).next()) else { return };
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let Some(awaiting) = dialog.awaiting.get_mut(&cseq) else {
             if dialog.conn == Some(conn) && cseq > dialog.local_cseq {

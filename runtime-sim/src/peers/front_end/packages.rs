@@ -76,7 +76,7 @@ impl FrontEnd {
     fn new_own_dialog(&mut self, now: Mono, conn: u64, request_uri: &str, msg: &SipMsg, package: Package) -> Result<u32, Refusal> {
         let speaker = self.speaker(now, conn, request_uri, msg)?;
         let call_id = msg.header("call-id").unwrap_or_default();
-        if self.dialog_of.contains_key(call_id) {
+        if self.is_taken(call_id, request_uri) {
             self.judge(now, conn, &format!("Call-ID {call_id} of a second dialog"));
             return Err((400, "Bad Request"));
         }
@@ -146,5 +146,5 @@ fn roaming_list(body: &[u8], package: Package) -> Result<Option<Roaming>, String
     let root = Element::parse(body)?;
     root.expect(NS, "roamingList")?;
     let names = |n: &str| root.named(NS, "roaming").any(|r| r.attr("type") == Some(n));
-    Ok(Some(Roaming { keys: None, categories: names("categories"), containers: names("containers"), subscribers: names("subscribers") }))
+    Ok(Some(Roaming { categories: names("categories"), containers: names("containers"), subscribers: names("subscribers"), ..Roaming::default() }))
 }

@@ -141,9 +141,16 @@ fn an_override_is_published_seen_told_and_withdrawn() {
 
     let seen = d.publish(2, "e0", &delete(TIMED_USER_STATE, 1));
     assert!(on(1, &seen)[0].contains("<availability>3500</availability>"), "{seen:?}");
+    assert!(!on(2, &seen)[1].contains("instance=\"603979776\"") && on(2, &seen)[1].contains("instance=\"536870912\""), "the category whole: {seen:?}");
+    d.pool.set_note(d.now, BOB, "");
+    assert!(on(2, &d.drain())[0].contains("<category name=\"note\"/>"));
+    d.pool.config_mut().tell_single_instances = true;
+    d.publish(2, "e0", &acw(0, TIMED));
+    let seen = d.publish(2, "e0", &delete(TIMED_USER_STATE, 1));
     assert!(on(2, &seen)[1].contains("instance=\"603979776\" publishTime=\"2026-01-05T08:00:01.000\" container=\"2\" version=\"0\"/>"), "{seen:?}");
-    assert_eq!((d.seen().0, d.pool.presence(BOB).unwrap().note.as_str()), (Some(3500), "in the office"));
-    assert_eq!((d.pool.counts().services, d.pool.counts().services_applied, d.pool.violations().len()), (2, 2, 0));
+    assert!(!on(2, &seen)[1].contains("instance=\"536870912\""), "{seen:?}");
+    assert_eq!((d.seen().0, d.pool.presence(BOB).unwrap().note.as_str()), (Some(3500), ""));
+    assert_eq!((d.pool.counts().services, d.pool.counts().services_applied, d.pool.violations().len()), (4, 4, 0));
 }
 
 #[test]
@@ -177,10 +184,11 @@ fn the_users_own_choice_is_told_to_the_endpoint_that_acts_for_them() {
     // Idleness and a call do not touch the choice; the aggregate keeps our text.
     d.pool.publish_state(d.now, BOB, Source::Machine, Some((5000, Activity::None)));
     assert_eq!(d.seen(), (Some(7500), Activity::Custom("After call work".to_owned())));
-    assert!(on(2, &d.drain()).iter().all(|n| !n.contains("instance=\"536870912\"")));
+    let told = d.drain();
+    assert!(on(2, &told)[0].contains("instance=\"536870912\" publishTime=\"2026-01-05T08:00:01.000\" container=\"2\" version=\"1\""), "{told:?}");
     d.pool.publish_state(d.now, BOB, Source::User, Some((15_500, Activity::None)));
     let told = d.drain();
-    assert!(on(2, &told)[0].contains("instance=\"536870912\"") && on(2, &told)[0].contains("container=\"2\" version=\"2\""), "{told:?}");
+    assert!(on(2, &told)[0].contains("instance=\"536870912\" publishTime=\"2026-01-05T08:00:01.000\" container=\"2\" version=\"2\""), "{told:?}");
     assert_eq!(d.seen(), (Some(15_500), Activity::None));
     d.pool.publish_state(d.now, BOB, Source::User, None);
     assert_eq!(d.seen().0, Some(7500), "without a choice of the user the override shows again");
@@ -313,6 +321,29 @@ fn a_call_by_pidf() {
     d.pool.set_trusted(2, false);
     assert!(send(&mut d, "", &body)[0].1.starts_with("SIP/2.0 403"));
     assert_eq!((d.pool.counts().publishes, d.pool.violations().len()), (7, 0));
+}
+
+#[test]
+fn two_endpoints_may_choose_the_same_call_id_and_tag() {
+    let mut d = Desk::new(FrontEndConfig::default());
+    let carol = "sip:carol@contoso.example";
+    d.pool.add_user(carol);
+    d.pool.config_mut().ways.unregistered = true;
+    let mut follow = |uri: &str, n: u32, to_tag: &str, more: &str| {
+        let text = format!(
+            "SUBSCRIBE {uri} SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\nFrom: <{uri}>;epid=e;tag=same\r\nTo: <{uri}>{to_tag}\r\nCall-ID: same\r\nCSeq: {n} SUBSCRIBE\r\n\
+             Contact: <sip:198.51.100.20:55117>\r\nEvent: vnd-microsoft-roaming-self\r\n{more}Content-Length: 0\r\n\r\n"
+        );
+        d.pool.receive(d.now, 3, text.as_bytes());
+        d.drain().remove(0).1
+    };
+    let bobs = follow(BOB, 1, "", "");
+    let tag = bobs.split("To: ").nth(1).unwrap().split('>').nth(1).unwrap().split("\r\n").next().unwrap();
+    assert!(follow(carol, 1, "", "").starts_with("SIP/2.0 200"));
+    assert!(follow(BOB, 1, "", "").starts_with("SIP/2.0 400"), "the same endpoint once more");
+    assert!(follow(BOB, 2, tag, "Expires: 0\r\n").contains("terminated;expires=0"));
+    assert_eq!((d.pool.self_subscriptions_of(BOB), d.pool.self_subscriptions_of(carol)), (0, 1));
+    assert_eq!(d.pool.violations().len(), 1);
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl FrontEnd {
             self.tell_watchers(now, news.user, changed);
         }
         if !news.keys.is_empty() {
-            self.tell_own_endpoints(now, news.user, &Roaming::of(news.keys.clone()), &news.by);
+            self.tell_own_endpoints(now, news.user, &Roaming::of(news.keys.clone(), self.config.tell_single_instances), &news.by);
         }
     }
 

@@ -20,8 +20,10 @@ pub(super) const AGGREGATED: [u32; 5] = [2, 100, 200, 300, 400];
 /// What of a user's own data is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Roaming {
-    /// These instances only; `None`: all.
+    /// What changed; `None`: everything is told.
     pub(super) keys: Option<BTreeSet<Key>>,
+    /// Single instances, not whole categories.
+    pub(super) instances: bool,
     pub(super) categories: bool,
     pub(super) containers: bool,
     pub(super) subscribers: bool,
@@ -29,17 +31,18 @@ pub(super) struct Roaming {
 
 impl Roaming {
     /// All of it.
-    pub(super) const ALL: Self = Self { keys: None, categories: true, containers: true, subscribers: true };
+    pub(super) const ALL: Self = Self { keys: None, instances: false, categories: true, containers: true, subscribers: true };
 
-    /// Some instances, nothing else.
-    pub(super) fn of(keys: BTreeSet<Key>) -> Self {
-        Self { keys: Some(keys), categories: true, ..Self::default() }
+    /// What changed of the publications, nothing else.
+    pub(super) fn of(keys: BTreeSet<Key>, instances: bool) -> Self {
+        Self { keys: Some(keys), instances, categories: true, ..Self::default() }
     }
 
     /// What of it a subscriber asked for.
     pub(super) fn within(&self, asked: &Self) -> Self {
         Self {
             keys: self.keys.clone(),
+            instances: self.instances,
             categories: self.categories && asked.categories,
             containers: self.containers && asked.containers,
             subscribers: self.subscribers && asked.subscribers,
@@ -55,6 +58,7 @@ impl Roaming {
         };
         Self {
             keys,
+            instances: self.instances || other.instances,
             categories: self.categories || other.categories,
             containers: self.containers || other.containers,
             subscribers: self.subscribers || other.subscribers,
@@ -66,12 +70,24 @@ impl Roaming {
     }
 }
 
-/// `roamingData`: the table of versions, or the part of it that changed. An instance that is gone comes as an empty category with its key.
+/// `roamingData`: the table of versions, or what changed of it. That is every category with a change, whole: a known client forgets what it knew of a category
+/// that is named, and reads an emptied one as `<category name="note"/>`. (`spec/ms-pres.md` 6.5 takes changes for single instances; `instances` prints those, one
+/// that is gone as an empty category with its key.)
 pub(super) fn roaming_data(user: &User, what: &Roaming, now_unix_ms: u64) -> String {
     let mut out = format!("<roamingData xmlns=\"{ROAMING_SELF}\">");
     if what.categories {
         out.push_str(&format!("<categories xmlns=\"{CATEGORIES}\" uri=\"{}\">", escape(&user.uri)));
-        let wanted = |key: &Key| what.keys.as_ref().is_none_or(|k| k.contains(key));
+        let touched: Option<BTreeSet<&str>> = what.keys.as_ref().map(|keys| keys.iter().map(|k| k.category.as_str()).collect());
+        let wanted = |key: &Key| match (&what.keys, &touched) {
+            (Some(keys), Some(touched)) => {
+                if what.instances {
+                    keys.contains(key)
+                } else {
+                    touched.contains(key.category.as_str())
+                }
+            }
+            _ => true,
+        };
         for (key, row) in user.published.iter().filter(|(k, _)| wanted(k)) {
             let (kind, version) = (row.expire.as_str(), row.version);
             let expires = row.expires_s.map(|s| format!(" expires=\"{s}\"")).unwrap_or_default();
@@ -84,14 +100,21 @@ pub(super) fn roaming_data(user: &User, what: &Roaming, now_unix_ms: u64) -> Str
                 category(&mut out, &key, view.state_unix_ms, user.published.aggregate_version, "user", &aggregate_state(&view));
             }
         }
-        let gone = |key: &&Key| user.published.get(key).is_none() && !(key.category == "state" && key.instance == AGGREGATE && user.published.aggregated);
-        for key in what.keys.iter().flatten().filter(gone) {
-            let Key { category, instance, container } = key;
-            let time = publish_time(now_unix_ms);
-            out.push_str(&format!(
-                "<category name=\"{}\" instance=\"{instance}\" publishTime=\"{time}\" container=\"{container}\" version=\"0\"/>",
-                escape(category)
-            ));
+        let stands = |name: &str| name == "state" && user.published.aggregated || user.published.iter().any(|(k, _)| k.category == name);
+        if what.instances {
+            let aggregate = |key: &Key| key.category == "state" && key.instance == AGGREGATE;
+            let gone = |key: &&Key| user.published.get(key).is_none() && !(aggregate(key) && user.published.aggregated);
+            for Key { category, instance, container } in what.keys.iter().flatten().filter(gone) {
+                let time = publish_time(now_unix_ms);
+                out.push_str(&format!(
+                    "<category name=\"{}\" instance=\"{instance}\" publishTime=\"{time}\" container=\"{container}\" version=\"0\"/>",
+                    escape(category)
+                ));
+            }
+        } else {
+            for name in touched.iter().flatten().filter(|name| !stands(name)) {
+                out.push_str(&format!("<category name=\"{}\"/>", escape(name)));
+            }
         }
         out.push_str("</categories>");
     }

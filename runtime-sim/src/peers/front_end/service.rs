@@ -105,7 +105,7 @@ impl FrontEnd {
             let mut touched = news.keys.clone();
             touched
                 .extend(super::roaming::AGGREGATED.map(|c| super::Key::new("state", super::publication::AGGREGATE, c)).into_iter().filter(|_| changed.state));
-            (ROAMING.to_owned(), roaming_data(self.users.at(news.user), &Roaming::of(touched), stamp))
+            (ROAMING.to_owned(), roaming_data(self.users.at(news.user), &Roaming::of(touched, self.config.tell_single_instances), stamp))
         });
         self.reply(conn, msg, 200, "OK", &[], body.as_ref());
         if !early {

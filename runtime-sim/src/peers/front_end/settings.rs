@@ -77,6 +77,8 @@ pub struct FrontEndConfig {
     pub ways: PublishWays,
     /// An endpoint that publishes is told of it by roaming-self too, not only by the answer.
     pub echo_to_publisher: bool,
+    /// Changes are told to a user's own endpoints instance by instance; else every category with a change whole, as pidgin-sipe wants it.
+    pub tell_single_instances: bool,
     /// The answer to a publication carries the new versions.
     pub answer_with_table: bool,
     /// Largest body of a SERVICE, bytes; above: 413.
@@ -118,6 +120,7 @@ impl Default for FrontEndConfig {
             trusted: true,
             ways: PublishWays { endpoint: true, pidf: true, unregistered: false },
             echo_to_publisher: true,
+            tell_single_instances: false,
             answer_with_table: true,
             publication_bytes_max: 25 * 1024,
             pidf_expires_min_s: 60,

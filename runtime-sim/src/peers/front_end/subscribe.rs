@@ -93,7 +93,7 @@ impl FrontEnd {
             return Err((400, "Bad Request"));
         }
         let call_id = msg.header("call-id").unwrap_or_default();
-        if self.dialog_of.contains_key(call_id) {
+        if self.is_taken(call_id, watcher_uri) {
             self.violate(now, &format!("Call-ID {call_id} of a second dialog"));
             return Err((400, "Bad Request"));
         }
@@ -144,8 +144,8 @@ impl FrontEnd {
             stuck_since: None,
             last_text: String::new(),
         };
+        self.dialog_of.insert((call_id, dialog.local_tag.clone()), id);
         self.dialogs.insert(id, dialog);
-        self.dialog_of.insert(call_id, id);
         id
     }
 
@@ -181,16 +181,15 @@ impl FrontEnd {
     }
 
     fn dialog_of_request(&mut self, now: Mono, conn: u64, msg: &SipMsg) -> Result<u32, Refusal> {
-        let id = self.dialog_of.get(msg.header("call-id").unwrap_or_default()).copied().ok_or(GONE)?;
         let node = self.conns.get(&conn).map_or(0, |c| c.node);
-        let dialog = self.dialogs.get(&id).ok_or(GONE)?;
         let tags = (param(msg.header("to").unwrap_or_default(), "tag"), param(msg.header("from").unwrap_or_default(), "tag"));
-        if dialog.node != node || tags != (Some(dialog.local_tag.as_str()), Some(dialog.remote_tag.as_str())) {
-            return Err(GONE);
-        }
+        let is_it = |d: &Dialog| d.node == node && tags == (Some(d.local_tag.as_str()), Some(d.remote_tag.as_str()));
+        let call_id = msg.header("call-id").unwrap_or_default();
+        let id = self.dialogs_of(call_id).find(|id| self.dialogs.get(id).is_some_and(is_it)).ok_or(GONE)?;
+        let dialog = &self.dialogs[&id];
         let (cseq, last) = (msg.cseq().map_or(0, |(n, _)| n), dialog.remote_cseq);
         if cseq <= last {
-            self.violate(now, &format!("CSeq {cseq} in a dialog after {last}"));
+            self.judge(now, conn, &format!("CSeq {cseq} in a dialog after {last}"));
             return Err((500, "Server Internal Error"));
         }
         Ok(id)
