@@ -144,7 +144,8 @@ impl Kamailio {
             Some("MD5") | None => String::new(),
             Some(name) => format!("modparam(\"auth\", \"algorithm\", \"{name}\")\n"),
         };
-        let modules = ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "db_text", "auth", "presence", "presence_xml", "presence_dialoginfo", "pua", "rls"];
+        let modules =
+            ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "db_text", "auth", "presence", "presence_xml", "presence_dialoginfo", "pua", "rls"];
         let modules: String = modules.iter().map(|module| format!("loadmodule \"{module}.so\"\n")).collect();
         format!(
             "#!KAMAILIO\ndebug=0\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=1\nlisten=udp:127.0.0.1:{port}\nlisten=tcp:127.0.0.1:{port}\n\

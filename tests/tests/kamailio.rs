@@ -144,8 +144,10 @@ fn a_list_is_one_subscription() {
             device.presence(uri, "open", if nth % 2 == 0 { BUSY } else { AWAY });
         }
         device.presence("sip:w6008@lyncdco13.lab", "open", PHONE);
-        let mut missing: BTreeSet<(String, &str)> =
-            (0..8).map(|n| ((6000 + n).to_string(), if n % 2 == 0 { "busy" } else { "away" })).chain([("5002".into(), "busy"), ("6008".into(), "busy")]).collect();
+        let mut missing: BTreeSet<(String, &str)> = (0..8)
+            .map(|n| ((6000 + n).to_string(), if n % 2 == 0 { "busy" } else { "away" }))
+            .chain([("5002".into(), "busy"), ("6008".into(), "busy")])
+            .collect();
         bridge.expect("every member's state", |request| {
             missing.retain(|(dn, status)| request.dn() != dn || request.reason("KW_UC_STATUS") != *status);
             missing.is_empty()
