@@ -11,13 +11,16 @@ mod mirror;
 mod note;
 mod overrule;
 mod reconcile;
+mod reload;
 mod role;
 mod seats;
+mod shown;
 mod slots;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod waits;
 
 pub use calendar::FreeBusy;
 pub use class::{Activity, Class};

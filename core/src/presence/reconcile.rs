@@ -8,27 +8,24 @@
 //! Architecture invariant: this module knows no SIP, no T-Library encoding and no XML.
 use super::calendar::FreeBusy;
 use super::choice::Choices;
-use super::conditions::{next_edge_ms, rule_of, wants_calendar};
+use super::conditions::rule_of;
 use super::decide::{Decision, decide};
 use super::note::note_hash;
-use super::role::Role;
 use super::seats::Seats;
 use super::slots::{DnSlot, Hold, UserSlot};
 use super::standing::Standing;
 use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
-use crate::action::CtiReq;
-use crate::config::{Config, Rule};
+use crate::config::Rule;
 use crate::cti::CtiSide;
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
-use crate::directory::{Changes, Directory};
+use crate::directory::Directory;
 use crate::fact::Fact;
-use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
 use crate::note::Note;
-use crate::time::{At, Mono};
+use crate::time::Mono;
 use crate::uc::UcSide;
-use crate::views::{AgentState, Counters, DnView, Reason, ShownState, WantView, WorkerView};
+use crate::views::{AgentState, Counters, Reason};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -41,13 +38,13 @@ pub(crate) struct Presence {
     pub(super) choices: Choices,
     pub(super) dns: Vec<DnSlot>,
     /// DNs to look at, one queue per switch.
-    work: Vec<VecDeque<DnId>>,
+    pub(super) work: Vec<VecDeque<DnId>>,
     /// DNs waiting for `retry_at`.
-    retries: BTreeSet<(Mono, DnId)>,
+    pub(super) retries: BTreeSet<(Mono, DnId)>,
     /// Workers whose subscription was lost, in order of time; the grace time is the same for all.
-    grace: VecDeque<(Mono, UserId)>,
+    pub(super) grace: VecDeque<(Mono, UserId)>,
     /// Free/busy data of those who have it, while a condition asks for it.
-    calendars: BTreeMap<UserId, Box<FreeBusy>>,
+    pub(super) calendars: BTreeMap<UserId, Box<FreeBusy>>,
     /// Free seating.
     pub(super) seats: Seats,
     /// What stands in place of workers' own presence.
@@ -63,9 +60,9 @@ pub(crate) struct Presence {
     pub(super) stopping: bool,
 }
 
-const GRACE: TimerKey = TimerKey::Presence(PresenceTimer::Grace);
-const EDGE: TimerKey = TimerKey::Presence(PresenceTimer::Edge);
-const RETRY: TimerKey = TimerKey::Presence(PresenceTimer::Retry);
+pub(super) const GRACE: TimerKey = TimerKey::Presence(PresenceTimer::Grace);
+pub(super) const EDGE: TimerKey = TimerKey::Presence(PresenceTimer::Edge);
+pub(super) const RETRY: TimerKey = TimerKey::Presence(PresenceTimer::Retry);
 pub(super) const OVER: TimerKey = TimerKey::Presence(PresenceTimer::Override);
 pub(super) const SILENT: TimerKey = TimerKey::Presence(PresenceTimer::Silence);
 
@@ -80,24 +77,6 @@ impl Presence {
         it.arm_edge(cx);
         it.register_by_itself(cx, &users);
         it
-    }
-
-    fn grow(&mut self, cx: &Cx<'_>) {
-        self.users.resize_with(cx.directory.user_slots().max(self.users.len()), UserSlot::default);
-        self.dns.resize_with(cx.directory.dn_slots().max(self.dns.len()), DnSlot::default);
-        self.choices.grow(self.users.len(), self.dns.len());
-        self.work.resize_with(cx.config.cti.switches.len(), VecDeque::new);
-    }
-
-    /// What may be done for each worker.
-    pub(super) fn assign_roles(&mut self, cx: &mut Cx<'_>) {
-        for user in cx.directory.users() {
-            let role = Role::of(cx.config, cx.directory.person(user));
-            let before = core::mem::replace(&mut self.users[user.index()].role, role);
-            if before.asks() != role.asks() {
-                self.touch(cx, user, false);
-            }
-        }
     }
 
     pub(crate) fn on_fact(&mut self, cx: &mut Cx<'_>, fact: Fact) {
@@ -215,43 +194,6 @@ impl Presence {
         }
     }
 
-    fn on_lost(&mut self, cx: &mut Cx<'_>, users: &[UserId]) {
-        if !cx.config.mode.has_uc() {
-            return; // there is nothing to lose
-        }
-        for user in users {
-            let Some(slot) = self.users.get_mut(user.index()) else { continue };
-            if slot.lost_at.is_none() {
-                slot.lost_at = Some(cx.now.mono.into());
-                if !slot.in_grace {
-                    slot.in_grace = true;
-                    self.grace.push_back((cx.now.mono, *user));
-                }
-            }
-        }
-        if let Some((at, _)) = self.grace.front() {
-            cx.deadlines.set_earlier(GRACE, *at + cx.config.presence.grace_ms);
-        }
-    }
-
-    fn on_regained(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some(slot) = self.users.get_mut(user.index()) else { return };
-        slot.lost_at = None;
-        if core::mem::take(&mut slot.stale) {
-            self.touch(cx, user, false);
-        }
-    }
-
-    pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>, timer: PresenceTimer) {
-        match timer {
-            PresenceTimer::Grace => self.on_grace(cx),
-            PresenceTimer::Retry => self.on_retry(cx),
-            PresenceTimer::Override => self.on_over_timer(cx),
-            PresenceTimer::Silence => self.on_silent_timer(cx),
-            PresenceTimer::Edge => self.on_edge(cx),
-        }
-    }
-
     /// The rule that decides for a worker, and the row of `presence.conditions` it comes from.
     pub(super) fn rule(&self, directory: &Directory, user: UserId, unix_ms: u64) -> (Rule, Option<u16>) {
         let (slot, rules) = (&self.users[user.index()], &directory.config().presence);
@@ -259,72 +201,6 @@ impl Presence {
             return (if slot.stale { rules.stale } else { rules.rules[slot.class as usize] }, None);
         }
         rule_of(rules, directory.person(user), slot, self.calendars.get(&user).map(|calendar| &**calendar), unix_ms)
-    }
-
-    /// Time of day or a calendar may say something else now: everybody is looked at, nothing is sent where nothing changed.
-    fn on_edge(&mut self, cx: &mut Cx<'_>) {
-        for user in cx.directory.users() {
-            self.touch(cx, user, false);
-        }
-        self.arm_edge(cx);
-    }
-
-    fn arm_edge(&self, cx: &mut Cx<'_>) {
-        match next_edge_ms(&cx.config.presence, cx.now.unix_ms) {
-            Some(ms) => cx.set(EDGE, cx.now.mono + ms),
-            None => cx.clear(EDGE),
-        }
-    }
-
-    fn on_grace(&mut self, cx: &mut Cx<'_>) {
-        let grace = cx.config.presence.grace_ms;
-        while let Some(&(at, user)) = self.grace.front() {
-            if at + grace > cx.now.mono {
-                cx.set(GRACE, at + grace);
-                return;
-            }
-            self.grace.pop_front();
-            let Some(slot) = self.users.get_mut(user.index()) else { continue };
-            match slot.lost_at.map(At::mono) {
-                // Lost again in the meantime: its time runs from then.
-                Some(lost) if lost > at => self.grace.push_back((lost, user)),
-                Some(_) => {
-                    slot.in_grace = false;
-                    slot.stale = true;
-                    if slot.heard {
-                        cx.note(Note::PresenceStale { user });
-                    }
-                    self.touch(cx, user, false);
-                }
-                None => slot.in_grace = false,
-            }
-        }
-    }
-
-    fn on_retry(&mut self, cx: &mut Cx<'_>) {
-        while let Some(&(at, dn)) = self.retries.first() {
-            if at > cx.now.mono {
-                cx.set(RETRY, at);
-                return;
-            }
-            self.retries.pop_first();
-            let slot = &mut self.dns[dn.index()];
-            slot.retry_at = None;
-            if slot.hold == Hold::OutOfService {
-                slot.hold = Hold::None; // event 148 may have been lost with a connection
-            }
-            self.counters.repeats += 1;
-            self.enqueue(cx.directory.switch_of(dn), dn);
-        }
-    }
-
-    pub(super) fn retry_after(&mut self, cx: &mut Cx<'_>, dn: DnId, ms: u64) {
-        let at = cx.now.mono + ms;
-        if let Some(old) = self.dns[dn.index()].retry_at.replace(at.into()) {
-            self.retries.remove(&(old.mono(), dn));
-        }
-        self.retries.insert((at, dn));
-        cx.deadlines.set_earlier(RETRY, at);
     }
 
     /// A switch came or went: requests without an answer are unknown. What they did is asked before anything is sent (`cti` holds the DN as not fresh).
@@ -338,17 +214,6 @@ impl Presence {
                 self.enqueue(switch, dn);
             }
         }
-    }
-
-    /// Tries again after a pause that doubles with every failure.
-    pub(super) fn back_off(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq) {
-        let slot = &mut self.dns[dn.index()];
-        slot.failures = slot.failures.saturating_add(1);
-        let timers = &cx.config.cti.timers;
-        let first = if req == CtiReq::AgentLogin { timers.relogin_ms } else { timers.retry_min_ms };
-        let pause = first.saturating_mul(1 << u32::from(slot.failures.min(16) - 1)).min(timers.retry_max_ms);
-        let pause = cx.entropy.jitter(pause, timers.jitter_percent);
-        self.retry_after(cx, dn, pause);
     }
 
     /// Down pass: the DNs on the work list get what they need, as far as the windows allow.
@@ -394,157 +259,6 @@ impl Presence {
                 let status = worker.class;
                 cx.note(Note::StateRequested { user, dn, what: super::request_name(req), status });
             }
-        }
-    }
-
-    /// The directory and `cx.config` are the new ones already.
-    pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &Config, changes: &Changes) {
-        let switches_changed = old.cti.switches != cx.config.cti.switches;
-        for (dn, _) in &changes.removed_dns {
-            self.seats.leave(*dn);
-            let slot = core::mem::take(&mut self.dns[dn.index()]);
-            if let Some(at) = slot.retry_at {
-                self.retries.remove(&(at.mono(), *dn));
-            }
-            self.choices.forget_dn(*dn);
-        }
-        self.work.iter_mut().for_each(|work| work.retain(|dn| cx.directory.has_dn(*dn)));
-        for (user, _) in changes.removed_users.iter().chain(&changes.unwatched) {
-            self.forget_standing(*user);
-            self.users[user.index()] = UserSlot::default();
-            self.calendars.remove(user);
-            self.seats.forget(*user);
-        }
-        let users = &self.users;
-        self.grace.retain(|(_, user)| users[user.index()].in_grace);
-        for (user, _) in &changes.removed_users {
-            self.choices.forget_user(*user);
-        }
-        if switches_changed {
-            self.work.clear();
-            self.dns.iter_mut().for_each(|slot| slot.dirty = false);
-        }
-        self.grow(cx);
-        self.renumber_choices(cx, old);
-        self.register_by_itself(cx, &changes.added_users);
-        self.on_lost(cx, &changes.added_users);
-        self.on_lost(cx, &changes.rewatched_users);
-        for dn in &changes.relogin_dns {
-            self.dns[dn.index()].failures = 0;
-        }
-        if old.presence != cx.config.presence || old.mode != cx.config.mode || switches_changed {
-            for at in 0..self.users.len() {
-                let slot = &mut self.users[at];
-                slot.class = if slot.heard { UserSlot::class_of(cx.config, slot.availability, slot.activity) } else { slot.class };
-                let note = slot.note.as_deref().filter(|_| cx.config.presence.send_note);
-                slot.note_hash = note.map_or(0, note_hash);
-                if cx.directory.has_user(UserId(at as u32)) {
-                    self.touch(cx, UserId(at as u32), false);
-                }
-            }
-        }
-        if !wants_calendar(&cx.config.presence) {
-            self.calendars.clear();
-        }
-        self.arm_edge(cx);
-        self.reconsider(cx, old);
-        cx.note(Note::Reconfigured {
-            added: changes.added_users.len() as u32,
-            removed: changes.removed_users.len() as u32,
-            changed: (changes.rewatched_users.len() + changes.relogin_dns.len()) as u32,
-        });
-    }
-
-    /// Stops in good order: agents are logged out where the configuration says so.
-    pub(crate) fn on_drain(&mut self, cx: &mut Cx<'_>) {
-        self.stopping = true;
-        self.logging_out = cx.config.presence.logout_on_stop;
-        if self.logging_out {
-            for user in cx.directory.users().filter(|user| self.users[user.index()].role.asks()).collect::<Vec<_>>() {
-                self.touch(cx, user, true);
-            }
-        } else {
-            self.work.iter_mut().for_each(VecDeque::clear);
-            self.dns.iter_mut().for_each(|slot| slot.dirty = false);
-        }
-    }
-
-    /// Nothing is under way any more.
-    pub(crate) fn is_drained(&self) -> bool {
-        let is_quiet = |slot: &DnSlot| slot.in_flight.is_none() && !slot.asked;
-        !self.logging_out || (self.work.iter().all(VecDeque::is_empty) && self.retries.is_empty() && self.dns.iter().all(is_quiet))
-    }
-
-    /// The worker's note as it goes into the reasons.
-    pub(crate) fn note(&self, config: &Config, user: UserId) -> &str {
-        if !config.presence.send_note {
-            return "";
-        }
-        self.users.get(user.index()).and_then(|slot| slot.note.as_deref()).unwrap_or("")
-    }
-
-    pub(crate) fn worker(&self, user: UserId, directory: &Directory, covered: bool, unix_ms: u64, shown: ShownState) -> WorkerView<'_> {
-        let slot = &self.users[user.index()];
-        let over = self.standing.get(user);
-        WorkerView {
-            user,
-            class: slot.class,
-            availability: slot.availability,
-            activity: slot.activity,
-            note: slot.note.as_deref().unwrap_or(""),
-            covered,
-            since: slot.heard.then_some(slot.since),
-            want: match self.chosen_want(directory.config(), user).filter(|_| slot.role.takes_choices()) {
-                Some(want) => want.into(),
-                None if slot.role.asks() => slot.want(self.rule(directory, user, unix_ms).0).into(),
-                None => WantView::Nothing,
-            },
-            choice: self.choices.of(user),
-            shown,
-            over: over.and_then(super::standing::Over::view),
-            publishing: over.and_then(|over| over.wanted),
-            published: over.and_then(|over| over.stands),
-        }
-    }
-
-    pub(crate) fn dn(&self, dn: DnId, directory: &Directory, registered: bool) -> DnView {
-        let slot = &self.dns[dn.index()];
-        let (user, seat, stranger) = (self.user_at(directory, dn), directory.owner(dn).is_none(), self.seats.stranger(dn));
-        let shown = self.shown(directory.config(), dn, registered);
-        DnView { dn, user, seat, stranger, state: slot.have, in_flight: slot.in_flight.is_some(), held: slot.hold != Hold::None, registered, shown }
-    }
-
-    pub(crate) fn count(&self, counters: &mut Counters) {
-        counters.presence_changes += self.counters.presence_changes;
-        counters.stale_updates += self.counters.stale_updates;
-        counters.repeats += self.counters.repeats;
-        counters.foreign_changes += self.counters.foreign_changes;
-        counters.overrides += self.counters.overrides;
-        counters.echoes += self.counters.echoes;
-        counters.user_actions += self.counters.user_actions;
-    }
-
-    /// DNs on the work list, for the leak checker.
-    pub(crate) fn queued(&self) -> usize {
-        self.work.iter().map(VecDeque::len).sum()
-    }
-
-    pub(crate) fn fingerprint(&self, fp: &mut Fp) {
-        self.users.iter().for_each(|slot| slot.fingerprint(fp));
-        self.dns.iter().for_each(|slot| slot.fingerprint(fp));
-        self.choices.fingerprint(fp);
-        self.standing.fingerprint(fp);
-        self.fingerprint_silence(fp);
-        for dn in self.work.iter().flatten() {
-            fp.num(u64::from(dn.0));
-        }
-        for (user, calendar) in &self.calendars {
-            fp.debug(&(user, calendar));
-        }
-        self.seats.fingerprint(fp);
-        for (at, user) in &self.grace {
-            fp.time(*at);
-            fp.num(u64::from(user.0));
         }
     }
 }
