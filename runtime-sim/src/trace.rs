@@ -50,7 +50,10 @@ impl Trace {
             let text = String::from_utf8_lossy(bytes);
             let first = text.lines().next().unwrap_or_default();
             let cseq = text.lines().find(|l| l.starts_with("CSeq:")).unwrap_or_default();
-            write!(out, "{who} {arrow} {first} {cseq}")
+            write!(out, "{who} {arrow} {first} {cseq}")?;
+            // Nothing else tells whose endpoint comes or goes.
+            let registers = |line: &&str| first.starts_with("REGISTER ") && (line.starts_with("To:") || line.starts_with("Expires:"));
+            text.lines().filter(registers).try_for_each(|line| write!(out, " {line}"))
         });
     }
 

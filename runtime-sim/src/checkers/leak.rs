@@ -5,6 +5,8 @@ use uc_core::{Action, TimerKey};
 /// Actions of one input beyond so many per worker and link are a flood.
 const ACTIONS_PER_WORKER_MAX: usize = 8;
 const ACTIONS_BASE_MAX: usize = 200;
+/// Refreshes of the registration, of the self subscription and of the publication, and a pause.
+const TIMERS_PER_PUBLISHER: usize = 4;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -50,7 +52,11 @@ impl Checker for NoLeak {
         }
         let dialogs: usize = scene.core.uc_links().iter().map(|l| l.dialogs as usize).sum();
         let config = scene.core.directory().config();
-        let max = 6 * (scene.core.uc_links().len() + scene.core.cti_links().len()) + 2 * config.uc.watchers.len() + 2 * dialogs;
+        let max = 6 * (scene.core.uc_links().len() + scene.core.cti_links().len())
+            + 2 * config.uc.watchers.len()
+            + 2 * dialogs
+            + TIMERS_PER_PUBLISHER * scene.core.publishers()
+            + 2;
         if deadlines.len() > max {
             return Err(format!("{} deadlines are left after the quiet phase, keep-alives and refreshes need at most {max}", deadlines.len()));
         }

@@ -75,6 +75,8 @@ pub enum Ours {
     Nothing,
     /// This row of `config.publish.states`.
     Row(u8),
+    /// This row, which has no text, or the same as the worker's own choice.
+    Either(u8),
     /// Something that is neither ours nor the worker's own, or the worker's own is gone.
     Damage(String),
 }
@@ -94,6 +96,8 @@ pub struct Truth<'a> {
     pub converged_since: Option<Mono>,
     /// The world's options say that every worker's presence changed once more when the quiet phase began.
     pub final_round: bool,
+    /// The pool was out of reach, overloaded or odd at some time.
+    pub troubled: bool,
     /// The world's options of both directions.
     pub both: BothOptions,
 }

@@ -35,8 +35,8 @@ pub fn check(core: &Connector, way: Way, worker: &WorkerTruth) -> Verdict {
     let should = row_for(core, way, worker);
     match (&worker.ours, should) {
         (Ours::Damage(what), _) => Err(format!("worker {}: {what}", worker.worker)),
-        (Ours::Nothing, None) => Ok(()),
-        (Ours::Row(row), Some(should)) if *row == should => Ok(()),
+        (Ours::Nothing | Ours::Either(_), None) => Ok(()),
+        (Ours::Row(row) | Ours::Either(row), Some(should)) if *row == should => Ok(()),
         (ours, should) => Err(format!("worker {} with agent {:?}: {ours:?} of ours stands in the pool, expected {should:?}", worker.worker, worker.agent)),
     }
 }
@@ -53,7 +53,8 @@ impl Checker for Preserved {
             if !truth.model.worker(worker.worker).is_some_and(|w| w.excused) {
                 check(scene.core, way, worker)?;
             }
-            if way.publishes() && !truth.both.keep && row_for(scene.core, way, worker).is_none() && worker.endpoints > 0 {
+            // One that could not be told to go goes when its time is over.
+            if way.publishes() && !truth.troubled && !truth.both.keep && row_for(scene.core, way, worker).is_none() && worker.endpoints > 0 {
                 return Err(format!("worker {}: an endpoint of ours is registered although nothing is wanted", worker.worker));
             }
         }

@@ -64,9 +64,10 @@ impl Checker for NoStale {
         Ok(())
     }
 
-    fn on_action(&mut self, _scene: Scene<'_>, action: &Action) -> Verdict {
+    fn on_action(&mut self, scene: Scene<'_>, action: &Action) -> Verdict {
         if let Action::Answer { status, .. } = action {
-            self.binding = *status == 200;
+            // While something of ours stands, what comes back may be only that: nobody's presence.
+            self.binding = *status == 200 && !scene.core.directory().config().mode.pushes();
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ const WINDOW_MS: u64 = 60_000;
 /// SIP requests of one connection within ten seconds, beyond two per watched user.
 const SIP_BASE_MAX: usize = 60;
 
+/// An endpoint comes, reads, publishes, withdraws and leaves.
+const SIP_PER_PUBLISHER_MAX: usize = 8;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct NoStorm {
@@ -112,7 +115,8 @@ impl Checker for NoStorm {
             }
             Action::SendUc { link, .. } => {
                 let count = push_recent(self.sip.entry(*link).or_default(), scene.now, 10_000);
-                let max = SIP_BASE_MAX + 2 * scene.core.directory().user_slots();
+                let pushes = usize::from(scene.core.directory().config().mode.pushes());
+                let max = SIP_BASE_MAX + (2 + pushes * SIP_PER_PUBLISHER_MAX) * scene.core.directory().user_slots();
                 if count > max { Err(format!("{link}: {count} SIP requests within ten seconds, at most {max} can be needed")) } else { Ok(()) }
             }
             _ => Ok(()),

@@ -3,9 +3,10 @@
 //! A second pool, which nobody connects to, gets everything people publish and nothing else: what it shows is what must be left when nothing of ours stands.
 use super::World;
 use crate::arb::RINGS_MS;
+use crate::both::Way;
 use crate::checkers::{Kept, Ours, WorkerTruth};
 use crate::company;
-use crate::peers::front_end::{Activity, FrontEnd, Key, Publication, Source, StateKind, Value};
+use crate::peers::front_end::{Activity, FrontEnd, Key, Publication, Source, StateKind, TIMED_USER_STATE, Value};
 use crate::peers::tserver::{AFTER_CALL_WORK, CallPlan, ChangedBy, LEGAL_GUARD};
 use crate::steps::{Own, Step};
 use std::collections::BTreeMap;
@@ -67,12 +68,19 @@ impl World {
         let state = number.map(|number| (number, Activity::token(token(own))));
         let before = self.own_presence(worker);
         self.shadow.publish_state(self.now, &uri, source(own), state.clone());
+        if own == Own::Menu {
+            // What is chosen until further notice ends what was chosen for a time.
+            self.shadow.publish_state(self.now, &uri, Source::TimedUser, None);
+        }
         let after = self.own_presence(worker);
         if before != after || own.by_hand() {
             let open = self.books.order_is_open(self.now);
             self.model.presence(worker, after.0, &after.1, None, open);
         }
         self.front_end.publish_state(self.now, &uri, source(own), state);
+        if own == Own::Menu {
+            self.front_end.publish_state(self.now, &uri, Source::TimedUser, None);
+        }
     }
 
     /// What the worker's own publications come to.
@@ -87,9 +95,10 @@ impl World {
         self.shadow.set_presence(self.now, &company::uri_of(worker), availability, Activity::token(token), note);
     }
 
-    /// The worker's own availability, whatever we have published.
-    pub(super) fn own_availability(&self, uri: &str) -> Option<u32> {
-        self.shadow.presence(uri).and_then(|p| p.availability)
+    /// The worker's own availability, whatever we have published. Without anything of ours the pool itself knows best: what is put back is newer than it was.
+    pub(super) fn own_availability(&self, uri: &str, ours: &Ours) -> Option<u32> {
+        let pool = if *ours == Ours::Nothing { &self.front_end } else { &self.shadow };
+        pool.presence(uri).and_then(|p| p.availability)
     }
 
     /// What T-Server keeps the agent in by itself.
@@ -122,6 +131,11 @@ impl World {
         let gone = should.iter().find(|(key, value)| !(is.contains_key(key) || (matches!(value, Value::Note(_)) && ours != Ours::Nothing)));
         if let Some((key, value)) = gone {
             return Ours::Damage(format!("{key:?} is gone, the worker's own was {value:?}"));
+        }
+        if ours == Ours::Nothing && self.options.both.way == Way::Push {
+            // A row without a text may equal what the worker had chosen.
+            let same = |row: &PublishedState| row.text.is_empty() && is.iter().any(|(key, value)| key.instance == TIMED_USER_STATE && is_row(value, row));
+            ours = rows.iter().position(same).map_or(Ours::Nothing, |row| Ours::Either(row as u8));
         }
         let note = is.iter().any(|(key, value)| matches!(value, Value::Note(_)) && should.get(key) != Some(value));
         if note && ours == Ours::Nothing { Ours::Damage("a note of ours without a state of ours".into()) } else { ours }

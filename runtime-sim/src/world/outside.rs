@@ -18,6 +18,7 @@ impl World {
     pub fn take_step(&mut self, step: &Step) {
         self.trace.tell(self.now, |out| write!(out, "== {step}"));
         self.check(|checker, scene| checker.on_step(scene, step));
+        self.books.troubled |= matches!(step, Step::LoseDialogs(_) | Step::Overload(_) | Step::Registrar(_) | Step::Add(_) | Step::Remove(_));
         match step {
             Step::Presence { worker, availability, token, note } => self.publish(*worker, *availability, token, note.as_deref()),
             Step::Server(server, fate) => self.on_fate(*server, *fate),
@@ -48,6 +49,10 @@ impl World {
     fn publish(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>) {
         self.model.presence(worker, availability, token, note, self.books.order_is_open(self.now));
         self.publish_own(worker, availability, token, note);
+        if self.options.both.way.publishes() {
+            // What was put back for the worker is theirs, whoever wrote it last.
+            self.front_end.publish_state(self.now, &company::uri_of(worker), crate::peers::front_end::Source::TimedUser, None);
+        }
         self.front_end.set_presence(self.now, &company::uri_of(worker), availability, Activity::token(token), note);
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Books {
     pub(super) last_hand: Mono,
     /// Some server was out of reach at some time, so the order of things at the two ends is open.
     pub(super) disturbed: bool,
+    /// The pool was overloaded, or lost dialogs or registrations.
+    pub(super) troubled: bool,
     converged_since: Option<Mono>,
 }
 
@@ -76,6 +78,7 @@ impl World {
             calm_since: begin,
             converged_since: recovered,
             final_round: self.options.final_round,
+            troubled: self.options.odd_peers || self.books.disturbed || self.books.troubled,
             both: self.options.both.clone(),
         };
         self.check(|checker, scene| checker.on_quiet(scene, &truth));
@@ -132,13 +135,14 @@ impl World {
         let worker_truth = |worker: &u16| {
             let (uri, dn) = (company::uri_of(*worker), company::dn_of(*worker));
             let user = directory.user_by_uri(&uri)?;
+            let ours = if self.options.both.way.publishes() { self.ours(&uri) } else { Ours::Nothing };
             Some(WorkerTruth {
                 worker: *worker,
                 user,
                 dn: directory.dns_of(user).next()?,
-                availability: self.own_availability(&uri),
+                availability: self.own_availability(&uri, &ours),
                 kept: self.kept(&dn),
-                ours: if self.options.both.way.publishes() { self.ours(&uri) } else { Ours::Nothing },
+                ours,
                 endpoints: u32::from(self.options.both.way.publishes() && self.front_end.is_registered(&uri)),
                 agent: self.agent_state(&dn),
                 status: self.reason(&dn, "KW_UC_STATUS"),

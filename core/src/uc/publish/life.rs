@@ -1,10 +1,25 @@
 //! Publishers when links come and go, when the configuration changes, and at the end (`spec/ms-pres.md` 1.11, 6.7).
-use super::{Owed, Patience, PublisherTimer, Way, timer};
+use super::{Done, Owed, Patience, Publisher, PublisherTimer, Way, timer};
 use crate::config::{Config, PublishWay};
 use crate::cx::Cx;
 use crate::id::{UcLinkId, UserId};
 use crate::uc::UcSide;
+use crate::uc_event::PublicationKey;
 use alloc::vec::Vec;
+
+impl Publisher {
+    /// Nobody will say whether the request was carried out, and what stands cannot be read (way `Direct`): a publication is taken for done, a withdrawal for not
+    /// done. Whichever was wrong, the server tells its version in a conflict at the next request; the other way round ours would stand for its whole life.
+    pub(super) fn assume(&mut self, flight: &[(PublicationKey, Done)]) {
+        if self.way == Way::Direct {
+            let rows: Vec<_> = flight.iter().copied().filter(|(_, done)| matches!(done, Done::Row(_))).collect();
+            self.own.succeed(&rows, None);
+            // Confirmed before it is told, and so that its life is known.
+            self.refresh |= !rows.is_empty();
+            self.tried = None;
+        }
+    }
+}
 
 impl UcSide {
     fn publishers_on(&self, id: UcLinkId) -> Vec<UserId> {
@@ -25,7 +40,8 @@ impl UcSide {
             cx.clear(timer(user, PublisherTimer::Retry));
             if let Some(it) = self.publishing.all.get_mut(&user) {
                 it.queued = false;
-                it.flight = [].into();
+                let flight = core::mem::take(&mut it.flight);
+                it.assume(&flight);
                 it.endpoint.remote_cseq = None;
                 it.patience = Patience::Ready;
                 it.conflicts = 0;

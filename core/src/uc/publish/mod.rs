@@ -299,7 +299,7 @@ impl UcSide {
         let want = it.wanted();
         let done = match want {
             Some(row) => it.own.shows(row),
-            None => it.known && !it.own.has_ours() && !it.own.has_unknown(),
+            None => it.known && it.tried.is_none() && !it.own.has_ours() && !it.own.has_unknown(),
         };
         if done && !it.busy && !it.leaving && it.told != Some(want) && it.own.suits(it.want(cx)) {
             it.told = Some(want);

@@ -90,7 +90,7 @@ impl UcSide {
         let lead = if granted > 2 * timers.refresh_lead_ms { timers.refresh_lead_ms } else { granted / 2 };
         let mut at = cx.now.mono + (granted - lead).max(timers.refresh_min_ms);
         match &r.body {
-            Body::RoamingSelf(doc) if !overtaken => self.read_self(cx, user, doc),
+            Body::RoamingSelf(doc) if !overtaken => self.read_self(cx, user, doc, true),
             Body::None | Body::RoamingSelf(_) => {}
             body => {
                 if let Some(link) = self.link_of_publisher(user) {
@@ -152,7 +152,7 @@ impl UcSide {
         };
         self.answer_notify(cx, link, n, status);
         match &n.body {
-            Body::RoamingSelf(doc) => self.read_self(cx, user, doc),
+            Body::RoamingSelf(doc) => self.read_self(cx, user, doc, false),
             body => self.note_body(cx, link, body),
         }
         if n.state == SubState::Terminated || (n.state == SubState::Active && n.expires_s == Some(0)) {
@@ -161,14 +161,20 @@ impl UcSide {
         self.settle(cx, user);
     }
 
-    /// Takes the table, or changes of it.
-    pub(super) fn read_self(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &RoamingSelf<'_>) {
+    /// Takes the table, or changes of it. The table is what answers a SUBSCRIBE, or the first that comes in a dialog, or behind an answer without it. News that
+    /// come before the table was asked for again, or cross the question, are changes: what they do not name is still there.
+    pub(super) fn read_self(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &RoamingSelf<'_>, answer: bool) {
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         if doc.uri.as_deref().is_some_and(|uri| !crate::directory::same_uri(uri, &it.uri)) {
             self.tally.unknown_users += 1;
             return;
         }
-        let full = it.sub.as_deref_mut().is_some_and(|sub| !core::mem::replace(&mut sub.fresh, true));
+        let busy = it.busy;
+        let full = it.sub.as_deref_mut().is_some_and(|sub| {
+            let full = !sub.fresh && (answer || !sub.live || !(sub.due || busy));
+            sub.fresh |= full;
+            full
+        });
         let reading = Reading {
             now: cx.now.mono,
             config: &cx.config.publish,

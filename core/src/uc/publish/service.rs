@@ -60,7 +60,10 @@ impl UcSide {
                 self.read_again(user);
                 self.on_publisher_refused(cx, user, "SERVICE", r);
             }
-            _ => {
+            status => {
+                if status == 408 {
+                    it.assume(&flight);
+                }
                 it.tried = None;
                 self.on_publisher_refused(cx, user, "SERVICE", r);
             }
@@ -70,7 +73,7 @@ impl UcSide {
     /// What the answer says of instances that were not in the request.
     fn read_rest(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &crate::uc_event::RoamingSelf<'_>) {
         if self.publishing.all.get(&user).is_some_and(|it| it.sub.as_deref().is_some_and(|sub| sub.fresh)) {
-            self.read_self(cx, user, doc);
+            self.read_self(cx, user, doc, false);
         }
     }
 

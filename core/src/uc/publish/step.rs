@@ -56,7 +56,9 @@ impl UcSide {
     fn endpoint_step(&self, cx: &Cx<'_>, it: &Publisher) -> Step {
         let keep = matches!(cx.config.publish.way, PublishWay::Endpoint { keep: true }) && !it.leaving && !self.draining;
         let unread = !it.known && !self.draining;
-        let stays = keep || unread || it.wanted().is_some() || it.own.has_ours() || it.own.has_unknown();
+        // A publication nobody answered may stand: what does is read before the endpoint goes.
+        let unsure = it.tried.is_some() && !self.draining;
+        let stays = keep || unread || unsure || it.wanted().is_some() || it.own.has_ours() || it.own.has_unknown();
         let sub = it.sub.as_deref();
         if !stays {
             return match sub {

@@ -36,3 +36,32 @@ fn versions_come_from_conflicts() {
     assert!(s.serve().is_empty());
     assert_eq!(s.shows(Key::Timed2), Some((3, "3500".into())));
 }
+
+#[test]
+fn what_was_not_answered_is_withdrawn_all_the_same() {
+    for lost in [false, true] {
+        for taken in [false, true] {
+            let mut s = Server::new(publishing(1, PublishWay::Direct));
+            s.command(Some(0));
+            let msg = s.take();
+            if taken {
+                s.store(&msg);
+            }
+            if lost {
+                life::lose(&mut s);
+                s.command(None);
+                life::back(&mut s);
+            } else {
+                let timeout = s.w.directory.config().uc.timers.transaction_timeout_ms;
+                s.w.run(timeout / 2);
+                s.w.event(SIP0, UcEvent::KeepAlive);
+                s.w.run(timeout / 2);
+                s.command(None);
+            }
+            let said = [s.serve(), s.pass(120_000)].concat();
+            assert_eq!(said.last().map(|it| &**it), Some("published 0 None"), "lost {lost}, taken {taken}: {said:?}");
+            assert!(s.table.is_empty(), "lost {lost}, taken {taken}: {:?}", s.table);
+            assert_eq!(s.w.side.publishers(), 0);
+        }
+    }
+}

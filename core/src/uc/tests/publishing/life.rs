@@ -3,7 +3,7 @@ use super::*;
 use crate::config::UcPace;
 use crate::uc_event::{CloseCause, RegistrationEvent, UcEvent};
 
-fn lose(s: &mut Server) {
+pub(super) fn lose(s: &mut Server) {
     s.w.run(5_000);
     s.serve();
     s.w.event(SIP0, UcEvent::Closed { why: CloseCause::Reset });
@@ -13,7 +13,7 @@ fn lose(s: &mut Server) {
     s.asked();
 }
 
-fn back(s: &mut Server) {
+pub(super) fn back(s: &mut Server) {
     s.w.connect();
     s.w.facts.retain(|fact| !matches!(fact, Fact::CoverageLost { .. }));
 }
@@ -252,4 +252,52 @@ fn a_changed_row_is_published_anew() {
     s.w.run(0);
     assert_eq!(s.serve(), ["published 0 Some(0)"]);
     assert_eq!(s.shows(Key::Timed2), Some((2, "6500 Wrap-up".into())));
+}
+
+const NOTES: [Key; 3] = [Key::Note200, Key::Note300, Key::Note400];
+
+#[test]
+fn a_publication_whose_answer_was_lost_with_the_link_is_withdrawn_all_the_same() {
+    let mut s = Server::new(publishing(1, LEAVE));
+    for key in NOTES {
+        s.client(key, Some(note("Lunch")));
+    }
+    s.command(Some(0));
+    s.serve_one();
+    s.serve_one();
+    let msg = s.take();
+    assert_eq!(s.asked(), "register subscribe service");
+    // Taken, but the answer never comes.
+    s.store(&msg);
+    assert_eq!(s.shows(Key::Note200).map(|(_, text)| text).as_deref(), Some("Wrapping up"));
+    lose(&mut s);
+    s.command(None);
+    back(&mut s);
+    let said = [s.serve(), s.pass(60_000)].concat();
+    assert!(said.iter().any(|it| it == "published 0 None"), "{said:?}");
+    assert_eq!(s.shows(Key::Note200).map(|(_, text)| text).as_deref(), Some("Lunch"));
+    assert_eq!(s.shows(Key::Timed2), None);
+    assert!(!s.registered);
+}
+
+#[test]
+fn news_before_the_table_is_read_again_are_changes_only() {
+    let mut s = Server::new(publishing(1, KEEP));
+    for key in NOTES {
+        s.client(key, Some(note("Lunch")));
+    }
+    s.command(Some(0));
+    s.serve();
+    s.command(None);
+    let _unanswered = s.take();
+    let timeout = s.w.directory.config().uc.timers.transaction_timeout_ms;
+    s.w.run(timeout / 2);
+    s.w.event(SIP0, UcEvent::KeepAlive);
+    s.w.run(timeout / 2);
+    // Before it is asked what stands, one instance changes.
+    s.client(Key::Static2, Some(state(12500, "")));
+    s.tell(&[Key::Static2]);
+    s.pass(120_000);
+    assert_eq!(s.shows(Key::Note200).map(|(_, text)| text).as_deref(), Some("Lunch"));
+    assert_eq!(s.shows(Key::Timed2), None);
 }

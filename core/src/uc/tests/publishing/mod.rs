@@ -193,6 +193,15 @@ impl Server {
             let fault = FaultDoc { code: "Client.BadCall.WrongDelta".into(), operations, unreadable: 0 };
             return self.w.answer(msg, 409, |r| r.body = Body::Refusal(Box::new(fault)));
         }
+        self.store(msg);
+        let keys: Vec<Key> = publications.iter().map(|p| p.key).collect();
+        let body = if self.telling { self.document(&keys) } else { Body::None };
+        self.w.answer(msg, 200, |r| r.body = body);
+    }
+
+    /// Does what a SERVICE asks for, and says nothing.
+    fn store(&mut self, msg: &SipRequest) {
+        let SipBody::Publish(publications) = &msg.body else { panic!("{msg:?}") };
         let states = self.w.directory.config().publish.states.clone();
         for p in publications {
             match value_of(p, &states) {
@@ -200,9 +209,6 @@ impl Server {
                 value => drop(self.table.insert(p.key, Stored { version: p.version + 1, lifetime: p.lifetime, expires_s: p.expires_s, value })),
             }
         }
-        let keys: Vec<Key> = publications.iter().map(|p| p.key).collect();
-        let body = if self.telling { self.document(&keys) } else { Body::None };
-        self.w.answer(msg, 200, |r| r.body = body);
     }
 
     fn document(&self, keys: &[Key]) -> Body<'static> {
