@@ -2,7 +2,7 @@
 use crate::both::Way;
 use crate::choices::{Choices, ratio};
 use crate::options::{Kind, Options};
-use crate::steps::{Fate, Hand, Own, RegistrarSays, Server, Step, Timed};
+use crate::steps::{Fate, Hand, Own, RegistrarSays, Server, Setting, Step, Timed};
 use uc_core::Mono;
 use uc_core::config::Redundancy;
 
@@ -52,6 +52,10 @@ pub fn steps(options: &Options, tape: &mut Choices<'_>) -> Vec<Timed> {
     let mut at = draft.pause(options.fault_every_ms);
     while at < end && !draft.tape.is_empty() {
         draft.fault(at);
+        while options.together && draft.tape.chance(ratio(1, 2)) {
+            let near = at + draft.tape.range(0, 3_000);
+            draft.fault(near);
+        }
         at += draft.pause(options.fault_every_ms);
     }
     let mut out = draft.out;
@@ -226,6 +230,11 @@ impl Draft<'_, '_> {
                 self.push(back, Step::Slow(0));
             }
             Kind::Reconfigure => self.reconfigure(at),
+            Kind::Exchange => self.push(at, Step::Exchange),
+            Kind::Setting => {
+                let setting = self.tape.pick(&Setting::ALL);
+                self.push(at, Step::Change(setting));
+            }
         }
     }
 

@@ -69,7 +69,8 @@ pub fn t_server_name(at: u16) -> String {
 #[must_use]
 pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
     let (uc_pace, cti_pace) = if options.lync_pace { (UcPace::lync(), CtiPace::lync()) } else { (UcPace::open(), CtiPace::open()) };
-    let servers = (0..t_servers(options)).map(|at| TServerConfig { name: t_server_name(at).into(), address: format!("tsrv{}:7001", at + 1).into() });
+    let servers = (0..t_servers(options))
+        .map(|at| TServerConfig { name: t_server_name(at).into(), address: format!("tsrv{}:{}", at + 1, if options.other_port { 7002 } else { 7001 }).into() });
     let watcher = |at: u16| Watcher { uri: format!("sip:watcher{at}@{DOMAIN}").into(), epid: format!("ucc{at:06}").into() };
     Arc::new(Config {
         mode: options.both.mode(),
@@ -98,7 +99,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
             timers: CtiTimers::default(),
             pace: cti_pace,
         },
-        presence: PresenceConfig::default(),
+        presence: PresenceConfig { logout_on_stop: options.logout_on_stop, ..PresenceConfig::default() },
         people: people.iter().map(|worker| person(*worker)).collect(),
         limits: Limits::default(),
         note_level: NoteLevel::Info,

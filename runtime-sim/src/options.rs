@@ -56,10 +56,14 @@ pub enum Kind {
     Slow,
     /// Workers are added or removed.
     Reconfigure,
+    /// Half of the workers go or come at once.
+    Exchange,
+    /// The administrator changes a setting.
+    Setting,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = Kind::Reconfigure as usize + 1;
+pub const KINDS: usize = Kind::Setting as usize + 1;
 
 impl Kind {
     /// All kinds, in order.
@@ -87,6 +91,8 @@ impl Kind {
         Self::Errors,
         Self::Slow,
         Self::Reconfigure,
+        Self::Exchange,
+        Self::Setting,
     ];
 }
 
@@ -124,6 +130,14 @@ pub struct Options {
     pub presence_every_ms: u64,
     /// Mean time between two faults, milliseconds.
     pub fault_every_ms: u64,
+    /// Faults come in company: several within seconds, so that one falls into the recovery from another.
+    pub together: bool,
+    /// The run ends with a stop in the middle of its faults, without a quiet phase.
+    pub stop: bool,
+    /// The bridges are configured with their other port; no option of a run, a step changes it.
+    pub other_port: bool,
+    /// Agents are logged out at the stop that ends every run.
+    pub logout_on_stop: bool,
     /// Weight of each kind of step; 0 never happens.
     pub weights: [u32; KINDS],
     /// When the quiet phase begins every worker's presence changes once more, so that the end state is certain.
@@ -163,6 +177,10 @@ impl Options {
             lync_pace: false,
             presence_every_ms: 20_000,
             fault_every_ms: 60_000,
+            together: false,
+            stop: false,
+            logout_on_stop: false,
+            other_port: false,
             weights,
             final_round: true,
             tie: 0,
@@ -191,15 +209,29 @@ impl Options {
         it.odd_peers = tape.chance(ratio(2, 3));
         it.presence_every_ms = tape.pick(&[2_000, 10_000, 30_000, 120_000]);
         it.fault_every_ms = tape.pick(&[15_000, 60_000, 60_000, 240_000]);
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().take_while(|kind| *kind <= Kind::Reconfigure) {
             // Half of the faults are off; the others differ by a factor of up to 64.
             it.weights[kind as usize] = if tape.chance(ratio(1, 2)) { 1 << tape.range(0, 6) } else { 0 };
         }
         it.weights[Kind::Presence as usize] = 1;
         it.net = Self::swarm_net(tape);
+        it.rough(&mut Choices::from_seed(seed ^ 0x57_0b));
         // Not from the tape: it shapes nothing.
         it.restore_every = if seed.is_multiple_of(RESTORED_RUNS) { 300 } else { 0 };
         it
+    }
+
+    /// Half of the seeds: faults in company, changes of many things at once. From a tape of their own, so that the other half keeps its world.
+    fn rough(&mut self, tape: &mut Choices<'_>) {
+        self.logout_on_stop = tape.chance(ratio(1, 2));
+        if tape.chance(ratio(1, 2)) {
+            return;
+        }
+        self.together = tape.chance(ratio(1, 2));
+        self.stop = tape.chance(ratio(1, 4));
+        for kind in [Kind::Exchange, Kind::Setting] {
+            self.weights[kind as usize] = if tape.chance(ratio(1, 2)) { 1 << tape.range(0, 6) } else { 0 };
+        }
     }
 
     fn swarm_net(tape: &mut Choices<'_>) -> NetOptions {
@@ -242,6 +274,7 @@ impl fmt::Display for Options {
         write!(f, " expires={} odd-peers={} restore-every={}", self.expires_s, self.odd_peers, self.restore_every)?;
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
         write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)?;
+        write!(f, " stop={} logout={}", self.stop, self.logout_on_stop)?;
         write!(f, "{}", self.both)
     }
 }
@@ -285,6 +318,8 @@ impl Options {
             "split" => self.net.split_per_mille = value.parse().ok()?,
             "crumbs" => self.net.crumbs_per_mille = value.parse().ok()?,
             "join" => self.net.join_per_mille = value.parse().ok()?,
+            "stop" => self.stop = value.parse().ok()?,
+            "logout" => self.logout_on_stop = value.parse().ok()?,
             other => return self.both.set(other, value),
         }
         Some(())
@@ -302,6 +337,7 @@ mod tests {
             let again = Options::parse(&options.to_string()).expect("own print");
             // A replay has its steps, not the weights they were drawn with.
             (options.weights, options.presence_every_ms, options.fault_every_ms) = (again.weights, again.presence_every_ms, again.fault_every_ms);
+            options.together = again.together;
             assert_eq!(options, again);
         }
     }

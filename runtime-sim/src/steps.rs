@@ -97,6 +97,24 @@ pub enum RegistrarSays {
     Available,
 }
 
+/// What the administrator changes while the connector runs; each is there and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    /// Documented traffic limits, or none.
+    Pace,
+    /// One more watcher identity, or one less.
+    Watchers,
+    /// One connection for all watchers, or one each.
+    Shared,
+    /// Port of the bridges: every link to the contact centre is made anew.
+    Port,
+}
+
+impl Setting {
+    /// All settings.
+    pub const ALL: [Self; 4] = [Self::Pace, Self::Watchers, Self::Shared, Self::Port];
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -153,6 +171,10 @@ pub enum Step {
     },
     /// A client of the worker's own publishes a number, or takes its publication away.
     Client(u16, Own, Option<u32>),
+    /// Half of the persons leave the people file and the other half appears, in one re-configuration.
+    Exchange,
+    /// The administrator changes a setting.
+    Change(Setting),
     /// Everything is mended: faults off, servers up.
     Calm,
 }
@@ -176,6 +198,7 @@ words!(Fate {
 });
 words!(Hand { Ready = "ready", NotReady = "not-ready", AfterCall = "after-call", Logout = "logout", Login = "login" });
 words!(Own { Menu = "menu", Timed = "timed", Machine = "machine", Phone = "phone", Calendar = "calendar" });
+words!(Setting { Pace = "pace", Watchers = "watchers", Shared = "shared", Port = "port" });
 words!(RegistrarSays { Unregistered = "unregistered", Deactivated = "deactivated", Unavailable = "unavailable", Available = "available" });
 
 impl fmt::Display for Server {
@@ -209,6 +232,8 @@ impl fmt::Display for Step {
             Self::Call { worker, talk_ms, business } => write!(f, "call {worker} {talk_ms} {}", if *business { "business" } else { "private" }),
             Self::Client(worker, own, Some(number)) => write!(f, "client {worker} {} {number}", own.word()),
             Self::Client(worker, own, None) => write!(f, "client {worker} {} -", own.word()),
+            Self::Exchange => f.write_str("exchange"),
+            Self::Change(setting) => write!(f, "change {}", setting.word()),
             Self::Calm => f.write_str("calm"),
         }
     }
@@ -269,6 +294,8 @@ fn parse_step(text: &str) -> Option<Step> {
             let (worker, own, number) = (next()?.parse().ok()?, Own::from_word(next()?)?, next()?);
             Step::Client(worker, own, if number == "-" { None } else { Some(number.parse().ok()?) })
         }
+        "exchange" => Step::Exchange,
+        "change" => Step::Change(Setting::from_word(next()?)?),
         "calm" => Step::Calm,
         fate => Step::Server(server(next()?)?, Fate::from_word(fate)?),
     };
@@ -318,6 +345,8 @@ mod tests {
             Step::Slow(2_500),
             Step::Add(21),
             Step::Remove(4),
+            Step::Exchange,
+            Step::Change(Setting::Port),
             Step::Calm,
         ];
         for step in steps {

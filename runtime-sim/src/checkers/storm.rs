@@ -85,6 +85,14 @@ impl Checker for NoStorm {
 
     fn on_input(&mut self, scene: Scene<'_>, input: &Input<'_>) -> Verdict {
         let moved = self.reported.on_input(scene.core, input);
+        if let Input::Reconfigure(config) = input {
+            // Of a DN that is given up no answer is waited for, also if it comes back later.
+            let stays = |dn: DnId| {
+                let number = scene.core.directory().number(dn);
+                config.people.iter().any(|person| person.dns.iter().any(|it| *it.number == *number))
+            };
+            self.open.retain(|dn, _| stays(*dn));
+        }
         let Input::Cti { link, event } = input else { return Ok(()) };
         match event {
             CtiEvent::Closed { .. } => self.open.retain(|_, (on, _, _)| on != link),

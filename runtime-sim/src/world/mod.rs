@@ -9,6 +9,7 @@ mod outside;
 mod planted;
 mod quiet;
 mod restore;
+mod stop;
 mod story;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::net::{Listen, Node};
 use crate::peers::front_end::{Activity, RegistrationEventKind};
 use crate::peers::tserver::{AgentState, OtherChange};
 use crate::sabotage::Sabotage;
-use crate::steps::{Fate, Hand, RegistrarSays, Server, Step};
+use crate::steps::{Fate, Hand, RegistrarSays, Server, Setting, Step};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use uc_core::Input;
@@ -41,6 +41,8 @@ impl World {
             Step::Remove(worker) => self.remove(*worker),
             Step::Call { worker, talk_ms, business } => self.call(*worker, *talk_ms, *business),
             Step::Client(worker, own, number) => self.client(*worker, *own, *number),
+            Step::Exchange => self.exchange(),
+            Step::Change(setting) => self.change(*setting),
             Step::Calm => self.calm(),
         }
         self.drain_peers();
@@ -168,6 +170,30 @@ impl World {
             self.people.remove(at);
             self.reconfigure();
         }
+    }
+
+    /// Who is monitored leaves, who is not comes: of every second person.
+    pub(super) fn exchange(&mut self) {
+        for worker in (0..self.options.workers).step_by(2) {
+            match self.people.iter().position(|p| *p == worker) {
+                Some(at) => {
+                    self.people.remove(at);
+                }
+                None => self.people.push(worker),
+            }
+        }
+        self.reconfigure();
+    }
+
+    fn change(&mut self, setting: Setting) {
+        let it = &mut self.options;
+        match setting {
+            Setting::Pace => it.lync_pace = !it.lync_pace,
+            Setting::Watchers => it.watchers = if it.watchers == 1 { 2 } else { 1 },
+            Setting::Shared => it.shared_connection = !it.shared_connection,
+            Setting::Port => it.other_port = !it.other_port,
+        }
+        self.reconfigure();
     }
 
     fn reconfigure(&mut self) {

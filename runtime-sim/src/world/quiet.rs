@@ -38,11 +38,14 @@ impl Books {
 }
 
 impl World {
-    /// Runs everything: the steps, the quiet phase, the last checks. The result is in [`World::failure`].
+    /// Runs everything: the steps, the quiet phase, the last checks, the stop. The result is in [`World::failure`].
     pub fn run(&mut self) {
         self.run_to(Mono(u64::from(self.options.minutes) * 60_000));
-        if self.failure.is_none() {
+        if self.failure.is_none() && !self.options.stop {
             self.run_quiet();
+        }
+        if self.failure.is_none() {
+            self.run_stop();
         }
     }
 
