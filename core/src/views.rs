@@ -33,10 +33,41 @@ pub struct WorkerView<'a> {
     pub shown: ShownState,
     /// The agent is kept in a state of T-Server's own, and presence changes are held back.
     pub over: Option<OverrideView>,
+    /// When and how the last such state ended; forgotten when another begins.
+    pub over_ended: Option<(Mono, OverrideEnd)>,
     /// Row of `config.publish.states` the UC platform shall show.
     pub publishing: Option<StateRow>,
     /// Row the UC platform shows, as far as it has confirmed it.
     pub published: Option<StateRow>,
+}
+
+/// How a state of T-Server's own ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum OverrideEnd {
+    /// The agent is in another state: by a timer or by a desktop.
+    Left,
+    /// The agent is logged out.
+    LoggedOut,
+    /// The worker did something in their own client.
+    Worker,
+    /// The worker chose a state by hand here.
+    ByHand,
+    /// It has lasted for as long as `publish.override_max_ms` allows.
+    Limit,
+}
+
+impl OverrideEnd {
+    /// For people: completes "it ended because ...".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Left => "T-Server has left it",
+            Self::LoggedOut => "the agent is logged out",
+            Self::Worker => "the worker chose a state",
+            Self::ByHand => "the worker chose a state by hand",
+            Self::Limit => "it lasted for as long as publish.override_max_ms allows",
+        }
+    }
 }
 
 /// A state of T-Server's own that presence does not end.

@@ -1,7 +1,7 @@
 //! The command line: what can be asked, the help that teaches it, the exit codes.
 //!
 //! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
-use crate::demo::{DemoMode, DemoOptions};
+use crate::demo::DemoOptions;
 use crate::recorder::RecordOptions;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -311,9 +311,6 @@ impl Given {
             Topic::Check => Ok(Command::Check { config: self.config.ok_or_else(missing)? }),
             Topic::Demo if !(1..=10_000).contains(&self.demo.workers) => Err(format!("--workers is {}, it must be 1 to 10000", self.demo.workers)),
             Topic::Demo if !(1..=3600).contains(&self.demo.speed) => Err(format!("--speed is {}, it must be 1 to 3600", self.demo.speed)),
-            Topic::Demo if !matches!(self.demo.mode, DemoMode::Normal | DemoMode::Standalone) => {
-                Err("the demo cannot show this mode yet; it can show normal and standalone".into())
-            }
             Topic::Demo => Ok(Command::Demo(self.demo)),
             Topic::Status => Ok(Command::Status { ops: self.ops.unwrap_or(OPS_DEFAULT), limit: self.limit.unwrap_or(20).min(1000) }),
             Topic::Explain => {
@@ -361,6 +358,7 @@ pub(crate) const fn help(topic: Topic) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::DemoMode;
 
     fn parsed(line: &str) -> Result<Command, String> {
         parse(std::iter::once("uc-connector").chain(line.split_whitespace()).map(OsString::from))
@@ -405,7 +403,7 @@ mod tests {
         assert_eq!(parsed("status --ops nowhere").unwrap_err(), "--ops is `nowhere`, it must be an address with a port, for example 127.0.0.1:8080");
         assert_eq!(parsed("demo --speed 0").unwrap_err(), "--speed is 0, it must be 1 to 3600");
         assert!(parsed("set 1001").unwrap_err().contains("a worker and a state"));
-        assert_eq!(parsed("demo --mode push-only").unwrap_err(), "the demo cannot show this mode yet; it can show normal and standalone");
+        assert_eq!(parsed("demo --mode push-only"), Ok(Command::Demo(DemoOptions { mode: DemoMode::PushOnly, ..DemoOptions::default() })));
         assert_eq!(parsed("demo --mode odd").unwrap_err(), "--mode is `odd`, it must be normal, standalone, bidirectional or push-only");
         assert!(parsed("run --colour").unwrap_err().contains("colour"));
     }

@@ -88,9 +88,9 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
     let doors = Doors::open(!standalone).map_err(|e| format!("no socket on loopback: {e}"))?;
     let ops = operations(options.ops)?;
     let workers = people(options.workers as usize);
-    let settings = setup::settings(ops, &workers, &doors, standalone);
+    let settings = setup::settings(ops, &workers, &doors, options.mode);
     let (choose, chosen) = channel::unbounded();
-    let weather = Weather { speed: options.speed, seed: options.seed, calm: options.calm };
+    let weather = Weather { speed: options.speed, seed: options.seed, calm: options.calm, mode: options.mode };
     let failures = if options.calm { "No server fails." } else { "A server fails every 20 seconds." };
     crate::say_out(&format!(
         "Live page: http://{ops}/\n{} workers live through their day at {}x (seed {}). {failures} Ctrl-C ends the demo.\n",
@@ -98,6 +98,17 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
     ));
     if standalone {
         crate::say_out("There is no UC platform: workers choose their states by hand.\n");
+    }
+    match options.mode {
+        DemoMode::Bidirectional => crate::say_out(
+            "Presence drives agents. After calls the contact centre keeps them in After Call Work or Legal Guard: colleagues are shown that, the worker's own presence is\n\
+             preserved, and whatever the worker does by hand ends it.\n",
+        ),
+        DemoMode::PushOnly => crate::say_out("Desktops and calls drive agents, and colleagues are shown their states. Nothing is asked of an agent.\n"),
+        DemoMode::Normal | DemoMode::Standalone => {}
+    }
+    if options.mode != DemoMode::Standalone {
+        crate::say_out(&format!("Why somebody is in a state: uc-connector explain alice --ops {ops}\n"));
     }
     let choose = standalone.then_some(choose);
     let (stop, stopped) = channel::bounded::<()>(1);

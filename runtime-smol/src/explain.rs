@@ -1,25 +1,44 @@
 //! In words: why a worker's agent is in its state. What the core answers as data ([`Connector::reason`], [`Connector::explain_dns`]) becomes sentences here.
 use uc_core::config::{Config, Rule, StateRow};
+use uc_core::directory::Directory;
 use uc_core::id::{DnId, UserId};
 use uc_core::input::Choice;
 use uc_core::views::{Came, DnExplanation, DnVerdict, HeardFrom, Reason, WantView, WorkerView};
 use uc_core::{Connector, Mono};
 
 /// One sentence or a few per line; `None`: there is no such worker. The text of the worker's note is shown only if `show_notes`.
-pub(crate) fn lines(connector: &Connector, employee_id: &str, now: Mono, show_notes: bool) -> Option<Vec<String>> {
+pub(crate) fn lines(connector: &Connector, asked: &str, now: Mono, show_notes: bool) -> Option<Vec<String>> {
     let directory = connector.directory();
-    let user = directory.user_by_employee(employee_id)?;
+    let user = find(directory, asked)?;
     let (worker, reason) = (connector.worker(user)?, connector.reason(user)?);
     let (person, config) = (directory.person(user), &**directory.config());
     let name = [&*person.display_name, &*person.user_name].into_iter().find(|name| !name.is_empty()).unwrap_or("no name");
+    let employee_id = &person.employee_id;
     let mut out = vec![format!("{employee_id}, {name}: {}.", if person.sip_uri.is_empty() { "not watched" } else { &*person.sip_uri })];
     out.push(presence(&worker, person.sip_uri.is_empty(), now, show_notes));
     out.push(decided(config, &worker, reason));
+    out.extend(ended(&worker, now));
     for (dn, explained) in connector.explain_dns(user) {
         out.push(about_dn(connector, dn, &explained, now));
     }
     out.extend(publication(connector, config, &worker, user));
     Some(out)
+}
+
+/// By employee id, login name or URI; else the first worker whose login name begins so; the answer says who it is.
+fn find(directory: &Directory, asked: &str) -> Option<UserId> {
+    let same = |one: &str| one.eq_ignore_ascii_case(asked);
+    let named = |user: &UserId| {
+        let person = directory.person(*user);
+        same(&person.user_name) || same(&person.sip_uri) || person.sip_uri.strip_prefix("sip:").is_some_and(same)
+    };
+    let begins = |user: &UserId| directory.person(*user).user_name.get(..asked.len()).is_some_and(same);
+    directory.user_by_employee(asked).or_else(|| directory.users().find(named)).or_else(|| directory.users().find(|user| !asked.is_empty() && begins(user)))
+}
+
+fn ended(worker: &WorkerView<'_>, now: Mono) -> Option<String> {
+    let (at, how) = worker.over_ended?;
+    Some(format!("The last After Call Work or Legal Guard ended {} ago: {}.", span(now.since(at)), how.words()))
 }
 
 fn presence(worker: &WorkerView<'_>, unwatched: bool, now: Mono, show_notes: bool) -> String {
@@ -38,7 +57,10 @@ fn presence(worker: &WorkerView<'_>, unwatched: bool, now: Mono, show_notes: boo
         note => format!("; a note of {} characters", note.chars().count()),
     };
     let covered = if worker.covered { "" } else { "; the subscription is lost at the moment" };
-    format!("UC platform: {} ({}{activity}) for {}{note}{covered}.", worker.class, worker.availability, span(now.since(since)))
+    // While something of ours is shown, the worker's own state is the preserved value.
+    let ours = worker.published.or(worker.publishing).is_some();
+    let whose = if ours { "UC platform, the worker's own state, preserved while ours is shown" } else { "UC platform" };
+    format!("{whose}: {} ({}{activity}) for {}{note}{covered}.", worker.class, worker.availability, span(now.since(since)))
 }
 
 fn decided(config: &Config, worker: &WorkerView<'_>, reason: Reason) -> String {

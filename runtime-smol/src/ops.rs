@@ -276,6 +276,8 @@ pub(crate) struct WorkerRow {
     pub(crate) want: WantView,
     /// What keeps the agent against presence.
     pub(crate) over: Option<OverrideView>,
+    /// How the last such state ended, in words.
+    pub(crate) over_ended: Option<&'static str>,
     /// What the UC platform shall show in place of the worker's own presence.
     pub(crate) publishing: Option<Box<str>>,
     /// What it shows, as far as it has confirmed it.
@@ -473,6 +475,7 @@ fn row(connector: &Connector, now_ms: u64, user: UserId, filter: &Filter) -> Opt
         age_ms: worker.since.map(|since| now_ms.saturating_sub(since.0)),
         want: worker.want,
         over: worker.over,
+        over_ended: worker.over_ended.map(|(_, how)| how.words()),
         publishing: worker.publishing.and_then(|row| state_name(directory.config(), row)),
         published: worker.published.and_then(|row| state_name(directory.config(), row)),
         choice: worker.choice.map(|choice| word_of(choice, &directory.config().choice).into()),

@@ -130,7 +130,7 @@ impl Presence {
         for dn in dns {
             self.dns[dn.index()].hold = Hold::None;
         }
-        self.overrule(cx, user, "the worker chose a state by hand");
+        self.overrule(cx, user, crate::views::OverrideEnd::ByHand);
         self.touch(cx, user, true);
     }
 

@@ -12,7 +12,7 @@ use crate::cx::Cx;
 use crate::id::{DnId, UserId};
 use crate::note::Note;
 use crate::uc::UcSide;
-use crate::views::{AgentState, OverrideView};
+use crate::views::{AgentState, OverrideEnd, OverrideView};
 use alloc::vec::Vec;
 
 /// How T-Server left After Call Work or Legal Guard.
@@ -29,10 +29,10 @@ impl Ended {
         if state == AgentState::LoggedOut { Self::LoggedOut } else { Self::Left }
     }
 
-    const fn why(self) -> &'static str {
+    const fn view(self) -> OverrideEnd {
         match self {
-            Self::Left => "T-Server has left it",
-            Self::LoggedOut => "the agent is logged out",
+            Self::Left => OverrideEnd::Left,
+            Self::LoggedOut => OverrideEnd::LoggedOut,
         }
     }
 }
@@ -107,6 +107,7 @@ impl Presence {
             self.counters.overrides += 1;
         }
         over.until = None;
+        self.standing.has_begun(user);
         let what = if kind == Kind::AfterCallWork { OverrideView::AfterCallWork } else { OverrideView::LegalGuard };
         cx.note(Note::OverrideBegan { user, what });
         self.show(cx, user, kind.row(cx.config).filter(|_| publishes));
@@ -115,7 +116,8 @@ impl Presence {
     /// T-Server or a desktop left the mode, or the agent was logged out.
     fn end(&mut self, cx: &mut Cx<'_>, user: UserId, ended: Ended) {
         self.standing.at(user).kind = None;
-        cx.note(Note::OverrideEnded { user, why: ended.why() });
+        self.standing.ended(user, cx.now.mono, ended.view());
+        cx.note(Note::OverrideEnded { user, why: ended.view().words() });
         self.show(cx, user, None);
         match (ended, cx.config.publish.after) {
             // Where a hand logged out it was respected already; the other DNs get what presence wants.
@@ -134,11 +136,12 @@ impl Presence {
     }
 
     /// The worker, or our limit, ends what T-Server keeps up: the agent gets the state of the worker's presence now.
-    pub(super) fn overrule(&mut self, cx: &mut Cx<'_>, user: UserId, why: &'static str) {
+    pub(super) fn overrule(&mut self, cx: &mut Cx<'_>, user: UserId, why: OverrideEnd) {
         let Some(over) = self.standing.get_mut(user).filter(|over| over.holds()) else { return };
         over.kind = None;
         over.overruled = true;
-        cx.note(Note::OverrideEnded { user, why });
+        self.standing.ended(user, cx.now.mono, why);
+        cx.note(Note::OverrideEnded { user, why: why.words() });
         self.show(cx, user, None);
         self.touch(cx, user, true);
     }
@@ -161,7 +164,7 @@ impl Presence {
         match self.standing.get(user).and_then(|over| over.kind) {
             Some(Kind::Mirror) => self.reassert(cx, user),
             Some(kind) if kind.holds() => {
-                self.overrule(cx, user, "the worker chose a state");
+                self.overrule(cx, user, OverrideEnd::Worker);
                 self.end_choice(cx, user);
                 if let Some((availability, activity)) = state {
                     let publish_time = self.users[user.index()].publish_time;
@@ -230,7 +233,7 @@ impl Presence {
     pub(super) fn on_over_timer(&mut self, cx: &mut Cx<'_>) {
         while let Some(user) = self.standing.pop_due(cx.now.mono) {
             match self.standing.get(user).and_then(|over| over.kind) {
-                Some(Kind::AfterCallWork | Kind::LegalGuard) => self.overrule(cx, user, "it lasted for as long as publish.override_max_ms allows"),
+                Some(Kind::AfterCallWork | Kind::LegalGuard) => self.overrule(cx, user, OverrideEnd::Limit),
                 Some(Kind::Leftover) => self.sweep_when_known(cx, user, true),
                 Some(Kind::Mirror) => self.mirror_again(cx, user),
                 None => self.close_echo_window(cx, user),
@@ -319,6 +322,7 @@ impl Presence {
     /// Worker or address gone: nothing of it is ours any more. The SIP side withdraws by itself what it published for it.
     pub(super) fn forget_standing(&mut self, user: UserId) {
         self.standing.remove(user);
+        self.standing.has_begun(user);
     }
 }
 

@@ -36,6 +36,7 @@ impl Presence {
             choice: self.choices.of(user),
             shown,
             over: over.and_then(super::standing::Over::view),
+            over_ended: self.standing.last_end(user),
             publishing: over.and_then(|over| over.wanted),
             published: over.and_then(|over| over.stands),
         }

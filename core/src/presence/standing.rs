@@ -8,7 +8,7 @@ use crate::fingerprint::Fp;
 use crate::id::UserId;
 use crate::time::{At, Mono};
 use crate::uc_event::PublishTime;
-use crate::views::{AgentState, OverrideView};
+use crate::views::{AgentState, OverrideEnd, OverrideView};
 use alloc::collections::{BTreeMap, BTreeSet};
 
 /// Why something stands.
@@ -134,6 +134,8 @@ pub(super) fn classes_of(availability: u32) -> u16 {
 pub(super) struct Standing {
     entries: BTreeMap<UserId, Over>,
     due: BTreeSet<(Mono, UserId)>,
+    /// How the last After Call Work or Legal Guard of each worker ended, to be told; nothing is decided by it.
+    ended: BTreeMap<UserId, (Mono, OverrideEnd)>,
 }
 
 impl Standing {
@@ -147,6 +149,20 @@ impl Standing {
 
     pub(super) fn at(&mut self, user: UserId) -> &mut Over {
         self.entries.entry(user).or_default()
+    }
+
+    /// Remembers an end.
+    pub(super) fn ended(&mut self, user: UserId, at: Mono, how: OverrideEnd) {
+        self.ended.insert(user, (at, how));
+    }
+
+    /// The last end is no longer of interest.
+    pub(super) fn has_begun(&mut self, user: UserId) {
+        self.ended.remove(&user);
+    }
+
+    pub(super) fn last_end(&self, user: UserId) -> Option<(Mono, OverrideEnd)> {
+        self.ended.get(&user).copied()
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> + '_ {

@@ -1,5 +1,9 @@
 //! The emulated Front End pool and T-Server pair behind real sockets, in a thread of their own, with the day that happens to them.
-use super::tell::Teller;
+mod both;
+
+use super::DemoMode;
+use super::tell::{Teller, agent_words as state_words};
+use both::Both;
 use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::or;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,7 +48,9 @@ pub(crate) struct Story {
     pub(crate) changes: u64,
     /// Milliseconds from each change to the agent's state, as far as one followed.
     pub(crate) latencies_ms: Vec<f64>,
-    /// The same for changes that happened while a server was away, or just back.
+    /// Milliseconds until colleagues saw After Call Work or Legal Guard.
+    pub(crate) publications_ms: Vec<f64>,
+    /// The same as `latencies_ms` for changes that happened while a server was away, or just back.
     pub(crate) disturbed_ms: Vec<f64>,
     /// Changes overtaken by the next one before they took effect: a server was away.
     pub(crate) overtaken: u64,
@@ -97,6 +103,7 @@ pub(super) struct Weather {
     pub(super) speed: u32,
     pub(super) seed: u64,
     pub(super) calm: bool,
+    pub(super) mode: DemoMode,
 }
 
 struct World {
@@ -121,6 +128,8 @@ struct World {
     story: Story,
     /// Without a UC platform: how workers tell the connector what they choose.
     choose: Option<Choose>,
+    mode: DemoMode,
+    both: Both,
 }
 
 struct Waiting {
@@ -148,6 +157,7 @@ pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, choo
     }
     let teller = Teller::new();
     teller.head();
+    let both = Both::new(weather.seed, workers.len());
     let world = Rc::new(RefCell::new(World {
         front_end,
         tserver,
@@ -164,6 +174,8 @@ pub(super) fn run(doors: Doors, workers: Vec<DemoPerson>, weather: Weather, choo
         teller,
         story: Story::default(),
         choose,
+        mode: weather.mode,
+        both,
     }));
     let executor = Rc::new(LocalExecutor::new());
     for (kind, node, listener) in doors.0 {
@@ -315,6 +327,7 @@ impl World {
                 }
             }
         }
+        self.look_around(self.now());
         self.settle();
     }
 
@@ -339,6 +352,9 @@ impl World {
                 self.change(now, event);
             }
         }
+        if matches!(self.mode, DemoMode::Bidirectional | DemoMode::PushOnly) {
+            self.go_on(now);
+        }
         self.pump();
     }
 
@@ -350,13 +366,26 @@ impl World {
             Activity::None => class.token().to_owned(),
             Activity::Token(text) | Activity::Custom(text) => format!("{class}, {text}"),
         };
-        if self.choose.is_none() {
-            self.front_end.set_presence(now, &self.workers[worker].sip_uri, availability, activity, note);
-        }
+        let counts = match self.mode {
+            DemoMode::Standalone => true,
+            DemoMode::Normal => {
+                self.front_end.set_presence(now, &self.workers[worker].sip_uri, availability, activity, note);
+                true
+            }
+            DemoMode::Bidirectional => self.in_client(now, worker, class, availability, &activity),
+            DemoMode::PushOnly => self.in_desktop(now, worker, class),
+        };
         if std::mem::replace(&mut self.classes[worker], class) == class {
             return;
         }
+        if !counts {
+            if self.mode == DemoMode::Bidirectional {
+                self.teller.told(self.clock(), &self.workers[worker].display_name, &shown, "held back: only the preserved value changes", None);
+            }
+            return;
+        }
         let shown = match &self.choose {
+            None if self.mode == DemoMode::PushOnly => format!("desktop: {}", if class == Class::Online { "ready" } else { "not ready" }),
             None => shown,
             Some(choose) => {
                 let state = state_of(class);
@@ -365,6 +394,11 @@ impl World {
                 format!("chooses {state}")
             }
         };
+        self.wait_for(worker, class, shown);
+    }
+
+    /// A change has happened; its effect is waited for.
+    fn wait_for(&mut self, worker: usize, class: Class, shown: String) {
         self.story.changes += 1;
         let since = Instant::now();
         let disturbed = self.troubled_until.is_some_and(|until| since < until);
@@ -381,7 +415,10 @@ impl World {
             let Some(agent) = self.tserver.agent(&who.dn) else { continue };
             let told = || agent.reasons.iter().any(|(key, value)| key == "KW_UC_STATUS" && value == waiting.class.token());
             let is_so = match (waiting.class, &self.choose) {
+                _ if self.mode == DemoMode::PushOnly => self.is_mirrored(*worker, agent.state),
                 (Class::Offline, _) => agent.state == AgentState::LoggedOut,
+                // The timer of After Call Work may have led where presence leads.
+                (Class::Online | Class::IdleOnline, None) if self.mode == DemoMode::Bidirectional => agent.state == AgentState::Ready,
                 (_, None) => told(),
                 (class, Some(_)) => is_chosen(class, agent),
             };

@@ -1,4 +1,5 @@
 //! The configuration of the demo's connector: the invented staff, the emulated servers' addresses.
+use super::DemoMode;
 use super::servers::Doors;
 use crate::presence_xml;
 use crate::settings::{BridgeAddress, BridgeSettings, ChoiceSettings, LogFormat, LogSettings, OpsSettings, Settings, TlsProfile, TlsSettings};
@@ -16,12 +17,19 @@ const DOMAIN: &str = "contoso.example";
 const USERS_PER_WATCHER: u32 = 1000;
 
 /// The connector's settings towards the servers behind `doors`.
-pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors, standalone: bool) -> Settings {
+pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors, mode: DemoMode) -> Settings {
+    let standalone = mode == DemoMode::Standalone;
     // The document is the one we ship; a test holds it to be good.
     let catalogue = presence_xml::parse(include_str!("../../../docs/presence.xml")).map(|(catalogue, _)| catalogue).unwrap_or_default();
     let core = Config {
-        mode: if standalone { Mode::Standalone } else { Mode::Normal },
-        publish: PublishConfig::default(),
+        mode: match mode {
+            DemoMode::Normal => Mode::Normal,
+            DemoMode::Standalone => Mode::Standalone,
+            DemoMode::Bidirectional => Mode::Bidirectional,
+            DemoMode::PushOnly => Mode::PushOnly,
+        },
+        // A minute is long for somebody who watches.
+        publish: PublishConfig { reassert_ms: 3_000, requests_per_s: 0, outstanding_max: 0, ..PublishConfig::default() },
         choice: ChoiceConfig { states: catalogue.rows(), logout: true, ..ChoiceConfig::default() },
         application: "UC_Connector".into(),
         uc: if standalone { UcConfig::default() } else { uc(workers.len(), doors) },

@@ -41,6 +41,12 @@ impl Teller {
         say_out(&format!("{}  {name:<20} {shown} -> {agent_text} {ms:>9.2}\n", self.time(clock)));
     }
 
+    /// Something else of the story: what happened, and what came of it.
+    pub(super) fn told(&self, clock: u64, name: &str, what: &str, then: &str, ms: Option<f64>) {
+        let (what, ms) = (self.paint(YELLOW, &format!("{what:<31}")), ms.map_or_else(String::new, |ms| format!(" {ms:>8.2}")));
+        say_out(&format!("{}  {name:<20} {what} -> {then}{ms}\n", self.time(clock)));
+    }
+
     /// A presence change led to nothing.
     pub(super) fn no_effect(&self, clock: u64, name: &str, shown: &str, agent: AgentState) {
         let text = format!("{name:<20} {shown:<31} -> still {}, without effect", agent_words(agent));
@@ -84,7 +90,7 @@ const fn agent_colour(agent: AgentState) -> &'static str {
     }
 }
 
-const fn agent_words(agent: AgentState) -> &'static str {
+pub(super) const fn agent_words(agent: AgentState) -> &'static str {
     match agent {
         AgentState::LoggedOut => "logged out",
         AgentState::LoggedIn => "logged in",
@@ -101,7 +107,7 @@ fn hms(at: u64) -> String {
 
 /// The last lines.
 pub(super) fn summary(story: &Story, seed: u64) -> String {
-    let Story { changes, latencies_ms, disturbed_ms, overtaken, without_effect, failures, violations, open } = story;
+    let Story { changes, latencies_ms, publications_ms, disturbed_ms, overtaken, without_effect, failures, violations, open } = story;
     let mut text = format!("\n{changes} presence changes, {failures} server failure{}, seed {seed}\n", plural(*failures as usize));
     let mut line = |name: &str, times: &[f64]| {
         let mut sorted = times.to_vec();
@@ -112,6 +118,7 @@ pub(super) fn summary(story: &Story, seed: u64) -> String {
         }
     };
     line("reached their agent with all servers up", latencies_ms);
+    line("times After Call Work or Legal Guard was shown to colleagues", publications_ms);
     line("reached their agent while a server was away or just back", disturbed_ms);
     for (n, name) in [
         (*overtaken, "were overtaken by the worker's next change"),

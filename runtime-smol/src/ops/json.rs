@@ -123,7 +123,7 @@ pub(super) fn worker_value(row: &WorkerRow, show_notes: bool) -> Value {
     json!({
         "employee_id": row.employee_id, "display_name": row.display_name, "sip_uri": row.sip_uri, "presence": row.class.token(), "availability": row.availability,
         "activity": row.activity.token(), "note": show_notes.then_some(&row.note), "covered": row.covered, "age_ms": row.age_ms, "want": want,
-        "override": row.over.map(OverrideView::token), "publishing": row.publishing, "published": row.published,
+        "override": row.over.map(OverrideView::token), "override_ended": row.over_ended, "publishing": row.publishing, "published": row.published,
         "choice": row.choice, "shown": row.shown,
         "dns": row.dns.iter().map(dn).collect::<Vec<_>>(),
     })

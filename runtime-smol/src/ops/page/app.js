@@ -79,7 +79,9 @@ function counts(presence) {
 function remarks(worker) {
   const said = [];
   if (!worker.covered && worker.sip_uri) said.push("not subscribed");
-  if (worker.override) said.push(worker.override + ", presence is held back");
+  const own = worker.presence + (worker.activity ? ", " + worker.activity : "");
+  if (worker.override) said.push(worker.override + ", presence held back (preserved: " + own + ")");
+  else if (worker.override_ended) said.push("After Call Work or Legal Guard ended: " + worker.override_ended);
   if (worker.publishing !== worker.published) said.push(worker.publishing ? "publishing “" + worker.publishing + "”" : "withdrawing “" + worker.published + "”");
   else if (worker.published) said.push("published “" + worker.published + "”");
   for (const dn of worker.dns) {
@@ -111,9 +113,10 @@ function fill(row, worker) {
   }
   seen.set(worker.employee_id, key);
   text(since, duration(worker.age_ms));
-  text(want, worker.want);
+  text(want, worker.override ? "nothing now" : worker.want);
   text(remark, remarks(worker));
-  since.className = want.className = remark.className = "weak";
+  since.className = want.className = "weak";
+  remark.className = "weak remarks";
 }
 
 function workers(page) {
