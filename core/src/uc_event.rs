@@ -86,6 +86,10 @@ pub struct Notify<'a> {
     pub to_tag: &'a str,
     /// CSeq number.
     pub cseq: u32,
+    /// URI of Contact, for the notification that makes a dialog.
+    pub contact: Option<&'a str>,
+    /// URIs of Record-Route, in their order.
+    pub record_routes: Vec<&'a str>,
     /// Event package, without parameters.
     pub event: &'a str,
     /// Subscription-State.

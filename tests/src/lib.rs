@@ -15,6 +15,7 @@ mod office;
 mod peer;
 mod pidgin;
 mod sip;
+mod sipp;
 mod wire;
 
 pub use bridge::{Bridge, BridgeOptions, Request};
@@ -29,6 +30,7 @@ pub use office::Office;
 pub use peer::{Running, absent, peer};
 pub use pidgin::Pidgin;
 pub use sip::{Dialog, Message, SEED, answer, header, seed_notify, split};
+pub use sipp::Sipp;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -1,39 +1,8 @@
 //! SIPp as an independent Front End (package sip-tester): its own idea of SIP, its scenarios in `tests/sipp`. SIPp takes every Call-ID for a call of its
 //! own, so one scenario plays one dialog; `register = false` leaves the SUBSCRIBE as the only one.
 #![allow(clippy::unwrap_used)]
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use uc_tests::{Authority, Bridge, BridgeOptions, Daemon, Folder, Running, Setup, connector, free_port, peer};
-
-/// A SIPp that plays one scenario a number of times.
-struct Sipp {
-    process: Running,
-    errors: std::path::PathBuf,
-}
-
-impl Sipp {
-    /// Starts it on `port`; `None`: SIPp is not installed.
-    fn start(folder: &Folder, port: u16, scenario: &str, calls: u32) -> Option<Self> {
-        let sipp = peer("sipp")?;
-        // SIPp's own time limit must not run while the daemon is being built.
-        let _ = connector();
-        let errors = folder.path(&format!("{scenario}-{port}.err"));
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(scenario).with_extension("xml");
-        let mut command = Command::new(sipp);
-        command.arg("-sf").arg(file).args(["-i", "127.0.0.1", "-t", "t1", "-nostdin", "-timeout", "25s", "-timeout_error", "-trace_err"]);
-        command.args(["-p", &port.to_string(), "-m", &calls.to_string()]).arg("-error_file").arg(&errors);
-        command.current_dir(folder.path("")).env("TERM", "dumb").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Some(Self { process: Running::start(&mut command), errors })
-    }
-
-    /// Waits until all calls have gone as the scenario says.
-    fn succeeds(mut self) {
-        let status = self.process.wait();
-        let errors = fs::read_to_string(&self.errors).unwrap_or_default();
-        assert!(status.success(), "SIPp: {status}\n{errors}");
-    }
-}
+use std::process::Command;
+use uc_tests::{Authority, Bridge, BridgeOptions, Daemon, Folder, Running, Setup, Sipp, free_port, peer};
 
 fn setup(sip: u16, bridge: &Bridge) -> Setup {
     let mut setup = Setup::new(sip, bridge.port);

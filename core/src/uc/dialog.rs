@@ -4,7 +4,7 @@
 use crate::entropy::Entropy;
 use crate::id::{DialogId, UserId, WatcherId};
 use crate::time::Mono;
-use crate::uc_event::Response;
+use crate::uc_event::{Notify, Response};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -138,14 +138,24 @@ impl Dialog {
         if matches!(self.target, Target::Calls { .. }) { "dialog" } else { "presence" }
     }
 
+    /// Takes the dialog's state from the notification that makes it (RFC 6665 §4.4.1): it came before the 2xx, which may be another notifier's.
+    pub(super) fn adopt(&mut self, n: &Notify<'_>) {
+        self.remote_tag = n.from_tag.into();
+        self.remote_target = n.contact.map(Into::into);
+        self.routes = n.record_routes.iter().map(|route| Box::from(*route)).collect();
+    }
+
     /// Takes the dialog's state from a 2xx: remote tag, target and, from the one that creates it, the route set.
     pub(super) fn absorb(&mut self, r: &Response<'_>) {
-        if !self.live {
-            self.live = true;
-            // A notification that came first made the dialog (RFC 6665 §4.4.1).
-            if self.remote_tag.is_empty() {
-                self.remote_tag = r.to_tag.into();
-            }
+        let first = !core::mem::replace(&mut self.live, true);
+        if self.remote_tag.is_empty() {
+            self.remote_tag = r.to_tag.into();
+        }
+        // Of a forked SUBSCRIBE one answer arrives, which need not be that of the notifier that was first.
+        if *self.remote_tag != *r.to_tag {
+            return;
+        }
+        if first {
             self.routes = r.record_routes.iter().rev().map(|route| Box::from(*route)).collect();
         }
         if let Some(contact) = r.contacts.first() {

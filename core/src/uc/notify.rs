@@ -39,7 +39,7 @@ impl UcSide {
             return self.answer_notify(cx, link, n, 489);
         }
         if dialog.remote_tag.is_empty() {
-            dialog.remote_tag = n.from_tag.into();
+            dialog.adopt(n);
         }
         match dialog.order(n.cseq) {
             Order::Next => {}

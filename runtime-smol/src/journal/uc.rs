@@ -109,8 +109,26 @@ record! {
 
 /// The hot shape: a notification with one document. `None`: it is another one, and recorded as received.
 fn put_notify(link: UcLinkId, notify: &Notify<'_>, out: &mut Vec<u8>) -> bool {
-    let Notify { best_effort, call_id, from_tag, to_tag, cseq, event, state, expires_s, retry_after_s, reason, require_unsupported, body } = notify;
+    let Notify {
+        best_effort,
+        call_id,
+        from_tag,
+        to_tag,
+        cseq,
+        contact,
+        record_routes,
+        event,
+        state,
+        expires_s,
+        retry_after_s,
+        reason,
+        require_unsupported,
+        body,
+    } = notify;
     let Body::Categories(doc) = body else { return false };
+    if contact.is_some() || !record_routes.is_empty() {
+        return false;
+    }
     put_record(out, Tag::UcNotify, |out| {
         link.0.put(out);
         best_effort.put(out);
@@ -136,6 +154,8 @@ fn take_notify<'a>(from: &mut &'a [u8]) -> Option<Notify<'a>> {
         from_tag: Field::take(from)?,
         to_tag: Field::take(from)?,
         cseq: Field::take(from)?,
+        contact: None,
+        record_routes: Vec::new(),
         event: Field::take(from)?,
         state: Field::take(from)?,
         expires_s: Field::take(from)?,

@@ -72,6 +72,8 @@ fn notify<'a>(head: &Head<'a>, method: &'a str, limits: &Limits) -> Result<Notif
         from_tag: common.from_tag,
         to_tag: common.to_tag,
         cseq: common.cseq,
+        contact: head.all(Name::Contact).flat_map(Items).find_map(name_addr).and_then(|addr| text(Name::Contact, addr.uri).ok()),
+        record_routes: record_routes(head)?,
         event: values::event(must(head, Name::Event)?)?,
         state: state.state,
         expires_s: state.expires_s,

@@ -321,6 +321,8 @@ pub(super) fn notification(msg: &SipRequest, cseq: u32) -> Notify<'_> {
         from_tag: "server",
         to_tag: &msg.from_tag,
         cseq,
+        contact: None,
+        record_routes: Vec::new(),
         event: "presence",
         state: SubState::Active,
         expires_s: None,

@@ -164,12 +164,20 @@ fn a_dialog_the_server_forgot_is_made_anew() {
 fn forks_are_refused_and_the_first_notification_makes_the_dialog() {
     let mut w = World::connected(simple(1, |_| {}));
     let msg = w.next();
-    w.notify(&msg, 1, |n| (n.from_tag, n.body) = ("one", pidf(3500)));
-    w.notify(&msg, 1, |n| (n.from_tag, n.body) = ("two", pidf(6500)));
+    w.notify(&msg, 1, |n| (n.from_tag, n.contact, n.record_routes, n.body) = ("one", Some("sip:one@a"), vec!["sip:near;lr", "sip:far;lr"], pidf(3500)));
+    w.notify(&msg, 1, |n| (n.from_tag, n.contact, n.body) = ("two", Some("sip:two@a"), pidf(6500)));
     assert_eq!((told(&mut w), core::mem::take(&mut w.answers)), (vec![(0, 3500)], vec![200, 481]));
-    w.answer(&msg, 200, |r| r.to_tag = "two");
+    w.answer(&msg, 200, |r| {
+        (r.to_tag, r.contacts, r.record_routes) = ("two", vec!["sip:two@a"], vec!["sip:near;lr"]);
+        r.expires_s = Some(600);
+    });
     w.notify(&msg, 2, |n| (n.from_tag, n.body) = ("one", pidf(6500)));
     assert_eq!((told(&mut w), w.answers.pop()), (vec![(0, 6500)], Some(200)));
+    // The dialog goes on where it began (RFC 6665 §4.4.1).
+    w.live(480_000);
+    let refresh = w.next();
+    assert_eq!((&*refresh.uri, refresh.to_tag.as_deref()), ("sip:one@a", Some("one")));
+    assert!(refresh.routes.iter().map(|route| &**route).eq(["sip:near;lr", "sip:far;lr"]));
 }
 
 #[test]
