@@ -132,8 +132,12 @@ impl Draft<'_, '_> {
         match self.tape.index(4) {
             0 => self.by_hand(at, worker),
             1 => {
+                // A machine is idle first and away later (`spec/ms-pres.md` 5.5, rule 3).
                 let idle = self.tape.pick(&[5_000, 15_500]);
-                self.push(at, Step::Client(worker, Own::Machine, Some(idle)));
+                self.push(at, Step::Client(worker, Own::Machine, Some(5_000)));
+                if idle > 5_000 {
+                    self.push(at + (back - at) / 2, Step::Client(worker, Own::Machine, Some(idle)));
+                }
                 self.push(back, Step::Client(worker, Own::Machine, Some(3_500)));
             }
             2 => {

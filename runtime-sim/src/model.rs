@@ -129,12 +129,12 @@ impl Model {
         self.workers.entry(worker).or_default().excused = true;
     }
 
-    /// The final round has come: from here on order is certain.
-    pub fn settle(&mut self) {
-        for worker in self.workers.values_mut() {
+    /// The final round has come: from here on order is certain. What a call that is `busy` still makes T-Server do by itself is not.
+    pub fn settle(&mut self, busy: impl Fn(u16) -> bool) {
+        for (id, worker) in &mut self.workers {
             worker.hands.clear();
             worker.excused = false;
-            worker.called = false;
+            worker.called = busy(*id);
         }
     }
 
@@ -171,8 +171,9 @@ impl Model {
                 }
             }
         }
-        // Where nothing is kept up, or what T-Server chose stands, calls leave their traces.
-        if it.called && (self.way == Way::Normal || self.stand) {
+        // Where nothing is kept up, or what T-Server chose stands, calls leave their traces; so they do while another hand's state stands: who made the agent
+        // ready behind our back, the hand or T-Server after a call, cannot be told apart.
+        if it.called && (self.way == Way::Normal || self.stand || !it.hands.is_empty()) {
             shown.extend([Shown::Ready, Shown::NotReady]);
         }
         shown.sort_unstable();

@@ -89,7 +89,12 @@ impl World {
 
     /// Every worker changes once more, now that everything is in reach.
     fn final_round(&mut self) {
-        self.model.settle();
+        let busy = |worker: u16| {
+            let dn = company::dn_of(worker);
+            self.t_server.is_on_call(&dn) || self.kept(&dn).is_some()
+        };
+        let busy: std::collections::BTreeSet<u16> = self.people.iter().copied().filter(|worker| busy(*worker)).collect();
+        self.model.settle(|worker| busy.contains(&worker));
         for worker in self.people.clone() {
             let before = self.model.worker(worker).map_or(0, |w| w.availability);
             let availability = if (3_000..6_000).contains(&before) { 6_500 } else { 3_500 };
