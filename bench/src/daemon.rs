@@ -1,7 +1,7 @@
 //! Starts and watches the program under measurement, on core 0.
 use crate::far_ends::people_csv;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -9,6 +9,17 @@ use std::sync::Arc;
 pub(crate) struct Daemon {
     child: Child,
     folder: PathBuf,
+}
+
+/// What is not as usual in the configuration.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    /// More options of `[connector]`.
+    pub(crate) connector: &'a str,
+    /// Options of `[uc]` instead of TCP to a Front End.
+    pub(crate) uc: &'a str,
+    /// More sections.
+    pub(crate) sections: &'a str,
 }
 
 /// A throw-away CA and server certificate.
@@ -33,7 +44,7 @@ impl Identity {
 impl Daemon {
     /// The daemon with `workers` workers, profile `open`.
     pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, record: bool) -> Result<Self, String> {
-        let folder = prepare(workers, sip, bridge, identity)?;
+        let folder = prepare(workers, sip, bridge, identity, &Options::default())?;
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]).arg(beside("uc-connector")?);
         Self::spawn(command, folder, record)
@@ -41,11 +52,27 @@ impl Daemon {
 
     /// The same with 200 or so workers under callgrind, which counts by thread.
     pub(crate) fn counted(workers: usize, sip: u16, bridge: u16, record: bool) -> Result<Self, String> {
-        let folder = prepare(workers, sip, bridge, None)?;
-        let mut command = Command::new("valgrind");
-        command.args(["--tool=callgrind", "--separate-threads=yes", "--quiet"]).arg(format!("--callgrind-out-file={}", folder.join("count").display()));
-        command.arg(beside("uc-connector")?);
-        Self::spawn(command, folder, record)
+        let folder = prepare(workers, sip, bridge, None, &Options::default())?;
+        Self::spawn(under_callgrind(&folder)?, folder, record)
+    }
+
+    /// The daemon with other options.
+    pub(crate) fn with_options(workers: usize, sip: u16, bridge: u16, options: &Options<'_>) -> Result<Self, String> {
+        let folder = prepare(workers, sip, bridge, None, options)?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(beside("uc-connector")?);
+        Self::spawn(command, folder, false)
+    }
+
+    /// The same under callgrind.
+    pub(crate) fn with_options_counted(workers: usize, sip: u16, bridge: u16, options: &Options<'_>) -> Result<Self, String> {
+        let folder = prepare(workers, sip, bridge, None, options)?;
+        Self::spawn(under_callgrind(&folder)?, folder, false)
+    }
+
+    /// Keeps the counts of the first thread of a counted daemon that has stopped.
+    pub(crate) fn keep_count(&self, path: &str) -> Result<(), String> {
+        fs::copy(self.folder.join("count-01"), path).map(drop).map_err(|e| format!("{path}: {e}"))
     }
 
     fn spawn(mut command: Command, folder: PathBuf, record: bool) -> Result<Self, String> {
@@ -132,7 +159,7 @@ impl Drop for Daemon {
 }
 
 /// A folder with configuration and people.
-fn prepare(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>) -> Result<PathBuf, String> {
+fn prepare(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, options: &Options<'_>) -> Result<PathBuf, String> {
     let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
@@ -142,10 +169,18 @@ fn prepare(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>) -
             write("ca.pem", &identity.ca_pem)?;
             "transport = \"tls\"\n[uc.tls]\nca = \"ca.pem\"\n"
         }
-        None => "transport = \"tcp\"\n",
+        None if options.uc.is_empty() => "transport = \"tcp\"\n",
+        None => options.uc,
     };
-    write("uc.toml", &config(sip, bridge, tls))?;
+    write("uc.toml", &config(sip, bridge, tls, options))?;
     Ok(folder)
+}
+
+fn under_callgrind(folder: &Path) -> Result<Command, String> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--separate-threads=yes", "--quiet"]).arg(format!("--callgrind-out-file={}", folder.join("count").display()));
+    command.arg(beside("uc-connector")?);
+    Ok(command)
 }
 
 fn beside(name: &str) -> Result<PathBuf, String> {
@@ -154,11 +189,12 @@ fn beside(name: &str) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("{} is missing: cargo build --release --workspace", path.display())) }
 }
 
-fn config(sip: u16, bridge: u16, tls: &str) -> String {
+fn config(sip: u16, bridge: u16, tls: &str, options: &Options<'_>) -> String {
+    let Options { connector, sections, .. } = options;
     format!(
-        "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n[uc]\nendpoints = [\"127.0.0.1:{sip}\"]\n{tls}\
+        "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n{connector}[uc]\nendpoints = [\"127.0.0.1:{sip}\"]\n{tls}\
          [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n\
          [[switch]]\nname = \"SIP_Switch\"\nredundancy = \"single\"\n[[switch.server]]\nname = \"SIPS\"\naddress = \"127.0.0.1:{bridge}\"\n\
-         [ops]\nlisten = \"off\"\n[log]\nlevel = \"warn\"\n"
+         [ops]\nlisten = \"off\"\n[log]\nlevel = \"warn\"\n{sections}"
     )
 }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One connection of the far ends: plain or TLS, non-blocking.
-enum Wire {
+pub(crate) enum Wire {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
 impl Wire {
-    fn accept(listener: &TcpListener, tls: Option<&Arc<rustls::ServerConfig>>, child: &mut Daemon) -> Result<Self, String> {
+    pub(crate) fn accept(listener: &TcpListener, tls: Option<&Arc<rustls::ServerConfig>>, child: &mut Daemon) -> Result<Self, String> {
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let began = Instant::now();
         let stream = loop {
@@ -42,7 +42,7 @@ impl Wire {
     }
 
     /// Reads what is there into `input`, writes what fits of `output`.
-    fn turn(&mut self, input: &mut Vec<u8>, output: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn turn(&mut self, input: &mut Vec<u8>, output: &mut Vec<u8>) -> Result<(), String> {
         let mut buffer = [0; 64 << 10];
         match self.io().read(&mut buffer) {
             Ok(0) => return Err("the daemon closed the connection".into()),
@@ -243,11 +243,11 @@ impl Bench {
     }
 }
 
-fn listen() -> Result<TcpListener, String> {
+pub(crate) fn listen() -> Result<TcpListener, String> {
     TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())
 }
 
-fn port(listener: &TcpListener) -> u16 {
+pub(crate) fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |a| a.port())
 }
 
@@ -258,7 +258,7 @@ fn points(mut times: Vec<f64>) -> [f64; 3] {
 }
 
 /// Pins this process (the far ends) to core 1.
-fn pin() {
+pub(crate) fn pin() {
     let mut cpus = rustix::thread::CpuSet::new();
     cpus.set(1);
     let _ = rustix::thread::sched_setaffinity(None, &cpus);

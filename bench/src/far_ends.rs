@@ -2,6 +2,7 @@
 //! sockets are the caller's business. (The faithful emulated peers live in `runtime-sim`; these are load generators.)
 use crate::seed::{Dialog, Template, uri};
 use memchr::memmem;
+use std::collections::HashSet;
 
 /// The Front End.
 #[derive(Default)]
@@ -138,11 +139,13 @@ pub(crate) struct Bridge {
     /// Workers whose state was requested, in order.
     pub(crate) requests: Vec<u32>,
     pub(crate) window: u32,
+    /// Workers in After Call Work.
+    after_call_work: HashSet<usize>,
 }
 
 impl Bridge {
     pub(crate) fn new(window: u32) -> Self {
-        Self { input: Vec::new(), output: Vec::new(), seq: 0, registered: 0, requests: Vec::new(), window }
+        Self { input: Vec::new(), output: Vec::new(), seq: 0, registered: 0, requests: Vec::new(), window, after_call_work: HashSet::new() }
     }
 
     fn line(&mut self, rest: &[&[u8]]) {
@@ -153,6 +156,25 @@ impl Bridge {
             self.output.extend_from_slice(part);
         }
         self.output.push(b'\n');
+    }
+
+    /// An agent's After Call Work begins, or ends with the agent ready.
+    pub(crate) fn after_call_work(&mut self, worker: usize, begins: bool) {
+        let dn = crate::seed::dn(worker);
+        let (head, tail): (&[u8], &[u8]) = if begins {
+            self.after_call_work.insert(worker);
+            (b",\"dir\":\"evt\",\"id\":76,\"name\":\"EventAgentNotReady\"", b"\"],[\"AttributeAgentWorkMode\",\"int\",3]]}")
+        } else {
+            self.after_call_work.remove(&worker);
+            (b",\"dir\":\"evt\",\"id\":75,\"name\":\"EventAgentReady\"", b"\"]]}")
+        };
+        let dn = dn.as_bytes();
+        self.line(&[head, b",\"attrs\":[[\"AttributeThisDN\",\"str\",\"", dn, b"\"],[\"AttributeAgentID\",\"str\",\"", dn, tail]);
+    }
+
+    /// Whether it has begun and not ended.
+    pub(crate) fn in_after_call_work(&self, worker: usize) -> bool {
+        self.after_call_work.contains(&worker)
     }
 
     /// Works off `input`.

@@ -1,6 +1,6 @@
 //! Measures what the product promises, side by side with what it is compared with; one command, one table.
 //!
-//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
+//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `push`, `push-count`, `kamailio`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
 use std::process::ExitCode;
 
 mod alloc_count;
@@ -8,7 +8,9 @@ mod bare;
 mod daemon;
 mod e2e;
 mod far_ends;
+mod kamailio;
 mod micro;
+mod push;
 mod seed;
 mod storm;
 mod table;
@@ -29,15 +31,20 @@ fn main() -> ExitCode {
         "e2e" => e2e::run(&rest),
         "memory" => e2e::memory(),
         "recovery" => e2e::recovery(),
+        "push" => push::run(&rest),
+        "kamailio" => kamailio::run(&rest),
+        "push-count" => push::count(&rest),
         "bare-server" => bare::serve(&rest),
         "all" => micro::run()
             .and_then(|()| storm::run())
             .and_then(|()| storm::checkpoint())
             .and_then(|()| e2e::record())
             .and_then(|()| e2e::run(&rest))
+            .and_then(|()| push::run(&rest))
+            .and_then(|()| kamailio::run(&rest))
             .and_then(|()| e2e::recovery())
             .and_then(|()| e2e::memory()),
-        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, memory, recovery, all")),
+        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, push, push-count, kamailio, memory, recovery, all")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -77,6 +77,20 @@ impl Kamailio {
         self.wait_until_up();
     }
 
+    /// User and system time of all its processes so far.
+    #[must_use]
+    pub fn cpu_seconds(&self) -> f64 {
+        let Some(main) = self.process.as_ref().map(|process| process.child.id()) else { return 0.0 };
+        let ticks = |entry: fs::DirEntry| {
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (before, after) = stat.rsplit_once(')')?;
+            let fields: Vec<&str> = after.split_whitespace().collect();
+            let ours = before.split(' ').next()? == main.to_string() || *fields.get(1)? == main.to_string();
+            ours.then(|| [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<f64>().ok()).sum::<f64>())
+        };
+        fs::read_dir("/proc").unwrap().flatten().filter_map(ticks).sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
+    }
+
     /// The end of its log.
     #[must_use]
     pub fn log(&self) -> String {
