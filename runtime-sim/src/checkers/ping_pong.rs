@@ -56,9 +56,12 @@ impl NoPingPong {
         self.publications.entry(user).or_default().changed();
     }
 
+    /// Counting begins anew; changes whose news are still on their way count.
     fn everything_changed(&mut self) {
-        self.requests.clear();
-        self.publications.clear();
+        for side in self.requests.values_mut().chain(self.publications.values_mut()) {
+            side.writes = 0;
+            side.changed();
+        }
     }
 }
 
