@@ -6,7 +6,7 @@ use super::{Checker, Kept, Scene, Truth, Verdict, WorkerTruth};
 use crate::steps::{Own, Step};
 use std::collections::BTreeMap;
 use uc_core::action::CtiOut;
-use uc_core::cti_event::CtiEvent;
+use uc_core::cti_event::{Control, CtiEvent};
 use uc_core::id::DnId;
 use uc_core::views::{OverrideView, WantView};
 use uc_core::{Action, Connector, Input, Mono};
@@ -75,7 +75,11 @@ impl Checker for AfterCall {
                     _ => {}
                 }
             }
-            Input::Cti { event: CtiEvent::Closed { .. } | CtiEvent::Control(_), .. } | Input::Reconfigure(_) => self.kept.clear(),
+            Input::Cti { event: CtiEvent::Closed { .. } | CtiEvent::Control(Control::Role { .. } | Control::Opened { .. }), .. }
+            | Input::Reconfigure(_)
+            | Input::Drain { .. } => {
+                self.kept.clear();
+            }
             Input::Uc { event: uc_core::uc_event::UcEvent::Closed { .. }, .. } => self.disturbed = Some(scene.now),
             _ => {}
         }
@@ -86,7 +90,8 @@ impl Checker for AfterCall {
         let Action::SendCti { msg: CtiOut::Request { dn, req, .. }, .. } = action else { return Ok(()) };
         let Some(since) = self.kept.get(dn).copied().filter(|_| changes_state(req)) else { return Ok(()) };
         let directory = scene.core.directory();
-        let uri = scene.core.user_of(*dn).map_or("", |user| directory.uri(user));
+        // Whose worker has left is logged out.
+        let Some(uri) = scene.core.user_of(*dn).map(|user| directory.uri(user)) else { return Ok(()) };
         let acted = self.acted.iter().any(|(worker, at)| *at + NEWS_MS > since && crate::company::uri_of(*worker) == uri);
         let disturbed = self.disturbed.is_some_and(|at| at + 10 * NEWS_MS > since);
         let limit = directory.config().publish.override_max_ms;

@@ -70,12 +70,13 @@ impl NoEcho {
             }
             return;
         }
-        // The same state once more is our own echo; another state is news, and so are other reasons: an older request of ours was executed late.
+        // The same state once more is our own echo; another state is news, and so are other reasons: an older request of ours was executed late. Where T-Server
+        // was asked and holds no reasons at all, another hand's same state came after ours.
         let reasons = reasons_of(event);
         let same = self.confirmed.get(&dn).is_some_and(|done| {
             shown_by(event) == shown_after(&done.req)
                 && event.work_mode.unwrap_or(0) == mode_after(&done.req)
-                && (reasons.0.is_none() || reasons == done.reasons)
+                && (reasons == done.reasons || (reasons.0.is_none() && event.id != number::ADDRESS_INFO))
         });
         if shown_by(event).is_some() && !same {
             self.confirmed.remove(&dn);
