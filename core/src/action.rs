@@ -2,6 +2,7 @@
 use crate::config::UcEndpoint;
 use crate::id::{CtiLinkId, DnId, UcLinkId, UserId};
 use crate::note::Note;
+use crate::offer::{OfferRecord, PageNews, PreviewAnswer, ReportId, RequestId};
 use crate::presence::StateRequest;
 use crate::uc_event::SipRequest;
 use alloc::boxed::Box;
@@ -84,6 +85,22 @@ pub enum Action {
         /** what */
         choice: Option<crate::input::Choice>,
     },
+    /// Answers a router's request; exactly once for each.
+    AnswerPreview {
+        /** which */
+        id: RequestId,
+        /** with what */
+        answer: Box<PreviewAnswer>,
+    },
+    /// News for all pages of a worker.
+    Page {
+        /** whose */
+        user: UserId,
+        /** what */
+        news: Box<PageNews>,
+    },
+    /// A line for the history of offers.
+    Record(Box<OfferRecord>),
     /// The answer to [`crate::Input::Drain`]: nothing is left to do.
     Drained,
 }
@@ -124,6 +141,15 @@ pub enum CtiOut {
         dn: DnId,
         /** which */
         req: CtiReq,
+    },
+    /// `RequestDistributeUserEvent` (48) with the report [`crate::Connector::report`] tells.
+    UserEvent {
+        /** `AttributeReferenceID` */
+        ref_id: u32,
+        /** `AttributeThisDN` */
+        dn: DnId,
+        /** which */
+        report: ReportId,
     },
 }
 

@@ -3,6 +3,7 @@ mod conditions;
 mod cti;
 mod people;
 mod presence;
+mod preview;
 mod publish;
 mod simple;
 mod states;
@@ -12,6 +13,7 @@ pub use conditions::{CalendarState, Condition, Hours, Sync};
 pub use cti::{CtiConfig, CtiPace, CtiTimers, Redundancy, SwitchConfig, TServerConfig};
 pub use people::{Person, PersonDn};
 pub use presence::{ForeignRule, PresenceConfig, Rule};
+pub use preview::{NotReadyRule, PreviewConfig};
 pub use publish::{AfterRule, PublishConfig, PublishWay, PublishedState, PushRules, StateRow, UserActionRule};
 pub use simple::{CallRule, Credential, Oversize, SimpleConfig, UcKind};
 pub use states::{ChoiceConfig, ChoiceState};
@@ -38,6 +40,8 @@ pub struct Config {
     pub publish: PublishConfig,
     /// States workers choose by hand.
     pub choice: ChoiceConfig,
+    /// Interaction previews.
+    pub preview: PreviewConfig,
     /// The workers, in file order; employee ids are unique.
     pub people: Vec<Person>,
     /// Limits against peers and against ourselves.
@@ -67,6 +71,7 @@ impl Config {
             presence: self.presence.clone(),
             publish: self.publish.clone(),
             choice: self.choice.clone(),
+            preview: self.preview.clone(),
             people: Vec::new(),
             limits: self.limits.clone(),
             note_level: self.note_level,

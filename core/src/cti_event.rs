@@ -93,6 +93,8 @@ pub struct TEvent<'a> {
     pub ref_id: u32,
     /// `AttributeThisDN`, raw JSON text content without escapes; a DN with escapes is not a DN we know.
     pub this_dn: &'a str,
+    /// `AttributeConnID`: 16 hexadecimal digits.
+    pub conn: Option<&'a str>,
     /// `AttributeAgentID`: the login code.
     pub agent_id: Option<&'a str>,
     /// `AttributeAgentWorkMode`.

@@ -2,6 +2,7 @@
 use crate::config::Config;
 use crate::cti_event::CtiEvent;
 use crate::id::{CtiLinkId, UcLinkId, UserId};
+use crate::offer::{PageEvent, RouterEvent};
 use crate::uc_event::UcEvent;
 use alloc::sync::Arc;
 
@@ -30,6 +31,15 @@ pub enum Input<'a> {
         user: UserId,
         /// What.
         command: WorkerCommand,
+    },
+    /// A router asks for a preview, or no longer does.
+    Router(&'a RouterEvent<'a>),
+    /// Something happened at a worker's pages.
+    Page {
+        /// Who.
+        user: UserId,
+        /// What.
+        event: PageEvent,
     },
     /// What [`crate::Action::Persist`] stored in an earlier life; handed in before the first connection of this one.
     Restore {

@@ -28,6 +28,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod input;
 pub mod note;
+pub mod offer;
 pub mod presence;
 pub mod time;
 pub(crate) mod uc;
