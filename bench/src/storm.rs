@@ -49,6 +49,7 @@ fn config(workers: usize) -> Config {
     Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig {

@@ -17,6 +17,8 @@ use crate::fact::Facts;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, UserId};
 use crate::input::{Input, WorkerCommand};
+use crate::offer::{OfferView, ReportId, ReportView, RequestView, RouterEvent};
+use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
@@ -36,6 +38,7 @@ pub struct Connector {
     uc: UcSide,
     cti: CtiSide,
     presence: Presence,
+    offers: Offers,
     drain: Drain,
 }
 
@@ -70,6 +73,7 @@ impl Connector {
             uc: UcSide::default(),
             cti: CtiSide::default(),
             presence: Presence::default(),
+            offers: Offers::default(),
             entropy: Entropy::new(seed),
             deadlines: Deadlines::default(),
             facts: Facts::new(),
@@ -91,13 +95,15 @@ impl Connector {
         let now = if now.mono < self.last.mono { self.last } else { now };
         self.last = now;
         if self.drain == Drain::Done {
-            return;
+            return self.refuse(now, &input);
         }
         match input {
             Input::Wake => {}
             Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
             Input::Cti { link, event } => self.cti.on_event(&mut cx!(self, now), link, event),
             Input::Worker { user, command } => self.presence.on_worker(&mut cx!(self, now), user, command),
+            Input::Router(event) => self.offers.on_router(&mut cx!(self, now), &self.presence, event),
+            Input::Page { user, event } => self.offers.on_page(&mut cx!(self, now), &self.presence, user, event),
             Input::Restore { user, choice } => self.presence.on_restore(&mut cx!(self, now), user, choice),
             Input::Reconfigure(config) => self.reconfigure(now, config),
             Input::Drain { within_ms } => self.begin_drain(now, within_ms),
@@ -112,6 +118,7 @@ impl Connector {
                 TimerKey::Uc(timer) => self.uc.on_timer(&mut cx!(self, now), timer),
                 TimerKey::Cti(timer) => self.cti.on_timer(&mut cx!(self, now), timer),
                 TimerKey::Presence(timer) => self.presence.on_timer(&mut cx!(self, now), timer),
+                TimerKey::Offers(timer) => self.offers.on_timer(&mut cx!(self, now), &self.presence, timer),
                 TimerKey::Drain => self.finish_drain(now),
             }
             self.lift(now);
@@ -121,7 +128,9 @@ impl Connector {
     /// Up pass: facts rise to presence.
     fn lift(&mut self, now: Now) {
         while let Some(fact) = self.facts.pop_front() {
+            let news = Offers::news(&fact);
             self.presence.on_fact(&mut cx!(self, now), fact);
+            self.offers.on_news(&mut cx!(self, now), &self.presence, news);
         }
     }
 
@@ -130,8 +139,9 @@ impl Connector {
         self.lift(now);
         if self.drain != Drain::Done {
             self.presence.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
+            self.offers.emit(&mut cx!(self, now), &mut self.cti);
         }
-        if self.drain == Drain::Running && self.uc.is_drained() && self.presence.is_drained() {
+        if self.drain == Drain::Running && self.uc.is_drained() && self.presence.is_drained() && self.offers.is_drained(&self.cti) {
             self.finish_drain(now);
         }
         debug_assert!(self.facts.is_empty(), "a command emitted a fact");
@@ -143,6 +153,7 @@ impl Connector {
         self.presence.on_reconfigure(&mut cx!(self, now), &old, &changes);
         self.cti.on_reconfigure(&mut cx!(self, now), &old, &changes);
         self.uc.on_reconfigure(&mut cx!(self, now), &old, &changes);
+        self.offers.on_reconfigure(&mut cx!(self, now), &self.presence, &old, &changes);
     }
 
     fn begin_drain(&mut self, now: Now, within_ms: u32) {
@@ -153,6 +164,14 @@ impl Connector {
         self.deadlines.set(TimerKey::Drain, now.mono + u64::from(within_ms));
         self.presence.on_drain(&mut cx!(self, now));
         self.uc.on_drain(&mut cx!(self, now));
+        self.offers.on_drain(&mut cx!(self, now));
+    }
+
+    /// A router is answered also after the end; nothing else happens.
+    fn refuse(&mut self, now: Now, input: &Input<'_>) {
+        if let Input::Router(RouterEvent::Request { id, .. } | RouterEvent::Cancel { id, .. }) = input {
+            crate::offers::refuse(&mut cx!(self, now), *id, "the connector has stopped");
+        }
     }
 
     fn finish_drain(&mut self, now: Now) {
@@ -244,6 +263,24 @@ impl Connector {
         })
     }
 
+    /// The open offers of a worker, oldest first: what a page shows when it comes (back).
+    #[must_use]
+    pub fn offers_of(&self, user: UserId) -> Vec<OfferView> {
+        self.offers.offers_of(user)
+    }
+
+    /// What is known of the newest request about a call; `None`: nothing, or not any more.
+    #[must_use]
+    pub fn request(&self, conn: &str) -> Option<RequestView> {
+        self.offers.request(conn)
+    }
+
+    /// A report that is under way; for the encoder of [`crate::action::CtiOut::UserEvent`].
+    #[must_use]
+    pub fn report(&self, report: ReportId) -> Option<ReportView<'_>> {
+        self.offers.report(report)
+    }
+
     /// What is published for a worker; `None` when nothing is, and nothing is under way.
     #[must_use]
     pub fn publisher(&self, user: UserId) -> Option<PublisherView> {
@@ -281,6 +318,7 @@ impl Connector {
         self.uc.count(&mut counters);
         self.cti.count(&mut counters);
         self.presence.count(&mut counters);
+        self.offers.count(&mut counters);
         counters
     }
 
@@ -304,6 +342,7 @@ impl Connector {
         self.uc.fingerprint(&mut fp);
         self.cti.fingerprint(&mut fp);
         self.presence.fingerprint(&mut fp);
+        self.offers.fingerprint(&mut fp);
         fp.num(self.drain as u64);
         fp.finish()
     }

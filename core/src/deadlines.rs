@@ -1,6 +1,7 @@
 //! The one table of deadlines. Machines never store an expiry of their own that must be kept in step: they `set` a key here, and what is not here does not fire.
 use crate::cti::CtiTimer;
 use crate::fingerprint::Fp;
+use crate::offers::OfferTimer;
 use crate::presence::PresenceTimer;
 use crate::time::Mono;
 use crate::uc::UcTimer;
@@ -15,6 +16,8 @@ pub enum TimerKey {
     Cti(CtiTimer),
     /// Presence reconciliation.
     Presence(PresenceTimer),
+    /// Previews.
+    Offers(OfferTimer),
     /// The time given to [`crate::Input::Drain`] is over.
     Drain,
 }

@@ -1,6 +1,7 @@
 //! The inner vocabulary: facts go up, from links and dialogs to presence and views.
 use crate::config::StateRow;
 use crate::id::{DnId, SwitchId, UserId};
+use crate::offer::ReportId;
 use crate::presence::{Activity, PresenceUpdate};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -25,6 +26,8 @@ pub(crate) enum Fact {
     SwitchUp { switch: SwitchId },
     /// State requests cannot be sent; unanswered ones are unknown.
     SwitchDown { switch: SwitchId },
+    /// T-Server answered a report, or did not in time.
+    Reported { report: ReportId, end: crate::offers::ReportEnd },
     /// An agent event, a snapshot, or an error about a DN (`cti` digests it).
     Agent { dn: DnId, news: crate::cti::AgentNews },
 }

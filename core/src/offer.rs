@@ -265,6 +265,8 @@ pub struct OfferRecord {
 /// A user event for reporting, for the encoder of [`crate::action::CtiOut::UserEvent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportView<'a> {
+    /// `AttributeThisDN`: the worker's main DN, also when the configuration no longer has it.
+    pub this_dn: &'a str,
     /// `AttributeConnID`, as the router wrote it.
     pub conn: &'a str,
     /// Login code: `AttributeAgentID` and `UCC_AgentId`.
@@ -275,6 +277,13 @@ pub struct ReportView<'a> {
     pub state_name: &'a str,
     /// `None`: `+`; else `-` with this `UCC_Reason`.
     pub reason: Option<&'static str>,
+}
+
+/// The number behind a connection id: 1 to 16 hexadecimal digits. T-Library writes 16 of them.
+#[must_use]
+pub fn conn_number(conn: &str) -> Option<u64> {
+    let is_id = (1..=16).contains(&conn.len()) && conn.bytes().all(|b| b.is_ascii_hexdigit());
+    is_id.then(|| u64::from_str_radix(conn, 16).ok())?
 }
 
 /// What is known of a call's request, for polling.

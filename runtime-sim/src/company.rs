@@ -6,7 +6,7 @@ use crate::peers::tserver::{AfterLogin, Standby, TServerConfig as PairConfig, TS
 use crate::rng::Rng;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy};
+use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, Redundancy};
 use uc_core::config::{SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, Watcher};
 use uc_core::{Config, Mono, Now};
 
@@ -76,6 +76,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
         mode: options.both.mode(),
         publish: options.both.publish(),
         choice: ChoiceConfig::default(),
+        preview: PreviewConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: format!("pool01.{DOMAIN}").into(), port: SIP_PORT }],

@@ -198,7 +198,7 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
     let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
     let uc_tls = (uc.tls && mode.has_uc()).then(|| uc_tls.settings());
-    let core = Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level };
+    let core = Config { mode, application, uc, cti, presence, publish, choice, preview: Default::default(), people, limits, note_level };
     Settings { zone, core: Arc::new(core), uc_tls, bridges, choice: choosing, ops, log, write_queue_bytes_max }
 }
 

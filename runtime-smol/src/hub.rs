@@ -186,6 +186,8 @@ impl Hub {
             Action::CloseUc { link } => self.close(Link::Uc(link)),
             Action::CloseCti { link } => self.close(Link::Cti(link)),
             Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
+            // Nobody hands in requests or pages here yet, so there is nobody to tell.
+            Action::AnswerPreview { .. } | Action::Page { .. } | Action::Record(_) => {}
             Action::Persist { user, choice } => self.keep(user, choice),
             Action::Drained => {
                 // The receiver lives as long as the loop; one word is enough.

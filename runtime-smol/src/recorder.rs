@@ -10,7 +10,7 @@ mod writer;
 pub(crate) use writer::follows;
 
 use crate::journal::hash::ActionHash;
-use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, put_record, uc};
+use crate::journal::{Ending, Field, HASH_EVERY, MAGIC, Tag, cti, preview, put_record, uc};
 use crate::say;
 use std::fs;
 use std::io;
@@ -154,6 +154,8 @@ impl Recorder {
                 user.0.put(out);
                 choice.put(out);
             }),
+            Input::Router(event) => preview::put_router(event, out),
+            Input::Page { user, event } => preview::put_page(*user, *event, out),
             Input::Drain { within_ms } => put_record(out, Tag::Drain, |out| within_ms.put(out)),
         }
         self.inputs += 1;
@@ -308,11 +310,12 @@ mod tests {
     use uc_core::Mono;
     use uc_core::codec::sip;
     use uc_core::config::{
-        ChoiceConfig, CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
-        UcEndpoint, Watcher,
+        ChoiceConfig, CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
+        TServerConfig, UcConfig, UcEndpoint, Watcher,
     };
     use uc_core::cti_event::{Control, CtiEvent, Role, TEvent};
-    use uc_core::id::{CtiLinkId, UcLinkId};
+    use uc_core::id::{CtiLinkId, UcLinkId, UserId};
+    use uc_core::offer::{OfferId, PageEvent, PreviewRequest, RequestId, RouterEvent};
     use uc_core::uc_event::{CloseCause, UcEvent};
 
     fn config() -> Config {
@@ -328,6 +331,7 @@ mod tests {
         Config {
             mode: Mode::Normal,
             publish: PublishConfig::default(),
+            preview: PreviewConfig::default(),
             choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {
@@ -411,6 +415,17 @@ mod tests {
                     self.frame(&fs::read(file).unwrap());
                 }
             }
+            let page = |event| Input::Page { user: UserId(0), event };
+            let data = [("Notes", "it's 5 o'clock | ja"), ("", "\u{1f600}")];
+            let request =
+                PreviewRequest { targets: "7^x", conn: "0077028a809f7004", data: &data, timeout_ms: Some(7), key: Some("k"), ..PreviewRequest::default() };
+            self.step(page(PageEvent::Opened), &[]);
+            self.step(Input::Router(&RouterEvent::Request { id: RequestId(1), request: &request }), &[]);
+            self.step(page(PageEvent::Reject { offer: OfferId(1) }), &[]);
+            self.step(page(PageEvent::Accept { offer: OfferId(1) }), &[]);
+            self.step(Input::Router(&RouterEvent::Cancel { id: RequestId(2), conn: "0077028a809f7004", text: "gone" }), &[]);
+            self.step(Input::Router(&RouterEvent::Gone { id: RequestId(1) }), &[]);
+            self.step(page(PageEvent::Closed), &[]);
             self.step(Input::Wake, &[]);
             self.step(Input::Reconfigure(Arc::new(Config { people: Vec::new(), ..config() })), &[]);
             self.step(Input::Cti { link: cti, event: CtiEvent::Malformed(&uc_core::codec::cti::CtiFault::LineTooLong { max: 9 }) }, &[]);
@@ -455,7 +470,7 @@ mod tests {
         assert!(differs.contains("recorded"), "{differs}");
         let mut version = bytes;
         version[7] += 1;
-        assert!(replay(&version, None).unwrap_err().contains("version 3"));
+        assert!(replay(&version, None).unwrap_err().contains("version 4"));
         assert!(replay(b"hello", None).is_err());
     }
 

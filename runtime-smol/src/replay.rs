@@ -4,7 +4,7 @@
 //! must also be, byte for byte, the checkpoint with which the second begins.
 use crate::cli::Exit;
 use crate::journal::hash::ActionHash;
-use crate::journal::{Ending, Field, MAGIC, Tag, cti, take_record, uc};
+use crate::journal::{Ending, Field, MAGIC, Tag, cti, preview, take_record, uc};
 use crate::recorder::{follows, journals};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -207,6 +207,8 @@ impl Run {
                 let (user, choice) = (UserId(Field::take(&mut content)?), Field::take(&mut content)?);
                 self.connector.handle(self.now, Input::Restore { user, choice });
             }
+            Tag::Router => preview::replay_router(content, &mut self.connector, self.now)?,
+            Tag::Page => preview::replay_page(content, &mut self.connector, self.now)?,
             Tag::Drain => self.connector.handle(self.now, Input::Drain { within_ms: Field::take(&mut content)? }),
             Tag::CtiConnected | Tag::CtiClosed | Tag::CtiControl | Tag::CtiEvent | Tag::CtiBroken => cti::replay(tag, content, &mut self.connector, self.now)?,
             _ => {

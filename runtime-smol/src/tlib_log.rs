@@ -12,7 +12,7 @@ use uc_core::{Connector, Now, action::CtiOut};
 
 /// Logs what we send.
 pub(crate) fn outgoing(msg: &CtiOut, connector: &Connector, link: CtiLinkId, now: Now, settings: &LogSettings) {
-    if let CtiOut::Request { .. } = msg
+    if let CtiOut::Request { .. } | CtiOut::UserEvent { .. } = msg
         && let Some(message) = message_of(msg, connector, link)
     {
         put(message, Direction::ToServer, connector, link, now, settings);

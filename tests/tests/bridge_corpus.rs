@@ -8,7 +8,7 @@ use uc_core::action::{CtiOut, CtiReq, ShortText};
 use uc_core::codec::cti::bridge::{Dir, Line, Reader, Writer, parse_message, print_message};
 use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge};
 use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
     TServerConfig, UcConfig,
 };
 use uc_core::entropy::Seed;
@@ -117,6 +117,7 @@ fn connector(open: Option<&Json>) -> Connector {
     let config = Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: text("client").into(),
         uc: UcConfig::default(),

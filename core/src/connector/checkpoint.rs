@@ -14,6 +14,7 @@ use crate::deadlines::Deadlines;
 use crate::directory::{Directory, Ids, mix};
 use crate::entropy::Entropy;
 use crate::fact::Facts;
+use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::Now;
 use crate::uc::UcSide;
@@ -23,7 +24,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Last byte before the checksum. It rises with every change to a type of state.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Bytes of the checksum at the end.
 const SUM_BYTES: usize = 8;
 
@@ -65,6 +66,7 @@ struct Image<'a> {
     uc: &'a UcSide,
     cti: &'a CtiSide,
     presence: &'a Presence,
+    offers: &'a Offers,
     drain: Drain,
 }
 
@@ -80,6 +82,7 @@ struct Saved {
     uc: UcSide,
     cti: CtiSide,
     presence: Presence,
+    offers: Offers,
     drain: Drain,
 }
 
@@ -87,7 +90,7 @@ impl Connector {
     /// The whole state but the configuration, as bytes for [`Self::restore`]. `None` while actions wait: poll them first.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Vec<u8>> {
-        let Self { directory, entropy, deadlines, facts, out: Out { actions, notes_dropped }, last, uc, cti, presence, drain } = self;
+        let Self { directory, entropy, deadlines, facts, out: Out { actions, notes_dropped }, last, uc, cti, presence, offers, drain } = self;
         if !actions.is_empty() || !facts.is_empty() {
             return None;
         }
@@ -101,6 +104,7 @@ impl Connector {
             uc,
             cti,
             presence,
+            offers,
             drain: *drain,
         };
         // Writing to memory fails for types of unknown length only, and there is none.
@@ -124,7 +128,7 @@ impl Connector {
             return Err(RestoreFault::Version(*version));
         }
         let (saved, rest) = postcard::take_from_bytes::<Saved>(content).map_err(|_| RestoreFault::Unreadable)?;
-        let Saved { configuration, ids, entropy, deadlines, notes_dropped, last, uc, cti, presence, drain } = saved;
+        let Saved { configuration, ids, entropy, deadlines, notes_dropped, last, uc, cti, presence, offers, drain } = saved;
         if !rest.is_empty() {
             return Err(RestoreFault::Unreadable);
         }
@@ -132,7 +136,7 @@ impl Connector {
             return Err(RestoreFault::OtherConfiguration);
         }
         let out = Out { notes_dropped, ..Out::default() };
-        Ok(Self { directory: Directory::with_ids(config, ids), entropy, deadlines, facts: Facts::new(), out, last, uc, cti, presence, drain })
+        Ok(Self { directory: Directory::with_ids(config, ids), entropy, deadlines, facts: Facts::new(), out, last, uc, cti, presence, offers, drain })
     }
 }
 
@@ -188,6 +192,7 @@ mod tests {
         Config {
             mode: Mode::Normal,
             publish: PublishConfig::default(),
+            preview: PreviewConfig::default(),
             choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {

@@ -50,6 +50,7 @@ fn config(redundancy: Redundancy, workers: u32) -> Config {
     Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig::default(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uc_core::codec::cti::bridge::{Line, Reader};
 use uc_core::codec::sip::{Decoded, Framer, Step, decode, encode_answer};
 use uc_core::codec::xml::encode_batch;
-use uc_core::config::{ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, UcConfig};
+use uc_core::config::{ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PreviewConfig, PublishConfig, UcConfig};
 use uc_core::cti_event::{Control, Role};
 use uc_core::time::Mono;
 use uc_core::uc_event::{Body, CategoryDoc, Found, PublishTime, ResourceState};
@@ -168,6 +168,7 @@ fn config() -> Config {
     Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "t".into(),
         uc: UcConfig::default(),

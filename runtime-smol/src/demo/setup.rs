@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use uc_core::Config;
 use uc_core::config::{
-    ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
+    ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig, TServerConfig, UcConfig,
     UcEndpoint, UcPace, UcTimers, Watcher,
 };
 use uc_runtime_sim::peers::people::DemoPerson;
@@ -30,6 +30,7 @@ pub(super) fn settings(ops: SocketAddr, workers: &[DemoPerson], doors: &Doors, m
         },
         // A minute is long for somebody who watches.
         publish: PublishConfig { reassert_ms: 3_000, requests_per_s: 0, outstanding_max: 0, ..PublishConfig::default() },
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig { states: catalogue.rows(), logout: true, ..ChoiceConfig::default() },
         application: "UC_Connector".into(),
         uc: if standalone { UcConfig::default() } else { uc(workers.len(), doors) },

@@ -1,14 +1,15 @@
 //! The core's configuration in a journal. It holds references to secrets only, so nothing has to be left out.
 use super::{Field, choice, record};
 use uc_core::config::{
-    ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig,
+    ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig,
     Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcKind, UcPace, UcTimers, Watcher,
 };
 use uc_core::input::{Choice, WorkerCommand};
+use uc_core::offer::PageEvent;
 use uc_core::presence::Class;
 
 record! {
-    Config { mode, application, uc, cti, presence, publish, choice, people, limits, note_level }
+    Config { mode, application, uc, cti, presence, publish, choice, preview, people, limits, note_level }
     UcConfig { kind, endpoints, tls, watchers, shared_connection, register, benotify, piggyback, categories, user_agent, timers, pace }
     UcEndpoint { host, port }
     Watcher { uri, epid }
@@ -88,4 +89,4 @@ macro_rules! whole {
     )* };
 }
 
-whole!(UcKind, PublishConfig, ChoiceConfig, Condition, Sync, WorkerCommand, Choice);
+whole!(UcKind, PublishConfig, ChoiceConfig, PreviewConfig, PageEvent, Condition, Sync, WorkerCommand, Choice);

@@ -5,6 +5,7 @@
 use uc_core::action::{CtiOut, CtiReq};
 use uc_core::codec::sip;
 use uc_core::input::Choice;
+use uc_core::offer::{OfferRecord, OfferView, PageNews, PreviewAnswer, ReportView, RequestId};
 use uc_core::presence::{StateRequest, Why};
 use uc_core::{Action, Connector};
 
@@ -80,8 +81,56 @@ impl ActionHash {
                     Some(Choice::State(row)) => 3 + u64::from(*row),
                 });
             }
+            Action::AnswerPreview { id, answer } => self.answer(*id, answer),
+            Action::Page { user, news } => self.news(user.0, news),
+            Action::Record(record) => self.record(record),
             Action::Drained => self.link(11, 0, 0),
         }
+    }
+
+    fn answer(&mut self, id: RequestId, answer: &PreviewAnswer) {
+        let PreviewAnswer { status, text, user, agent, dn, switch } = answer;
+        self.link(13, 0, *status as u64);
+        self.num(id.0);
+        self.num(user.map_or(0, |user| u64::from(user.0) + 1));
+        for part in [text, agent, dn, switch] {
+            self.bytes(part.as_bytes());
+        }
+    }
+
+    fn news(&mut self, user: u32, news: &PageNews) {
+        match news {
+            PageNews::Offered(OfferView { offer, dn, conn, media, data, offered_unix_ms, ends_unix_ms, broadcast }) => {
+                self.link(14, 0, u64::from(user));
+                for n in [offer.0, u64::from(dn.0), *offered_unix_ms, *ends_unix_ms, u64::from(*broadcast)] {
+                    self.num(n);
+                }
+                self.bytes(conn.as_bytes());
+                self.bytes(media.as_bytes());
+                for (key, value) in data.iter() {
+                    self.bytes(key.as_bytes());
+                    self.bytes(value.as_bytes());
+                }
+            }
+            PageNews::Ended { offer, outcome } => {
+                self.link(15, 0, u64::from(user));
+                self.num(offer.0 << 8 | *outcome as u64);
+            }
+            PageNews::TooLate { offer } => {
+                self.link(16, 0, u64::from(user));
+                self.num(offer.0);
+            }
+        }
+    }
+
+    fn record(&mut self, record: &OfferRecord) {
+        let OfferRecord { offer, user, dn, conn, media, at_unix_ms, ended } = record;
+        self.link(17, 0, u64::from(user.0));
+        for n in [offer.0, u64::from(dn.0), *at_unix_ms, ended.map_or(0, |outcome| outcome as u64 + 1)] {
+            self.num(n);
+        }
+        self.bytes(conn.as_bytes());
+        self.bytes(media.as_bytes());
     }
 
     const fn link(&mut self, kind: u64, link: u16, more: u64) {
@@ -103,6 +152,15 @@ impl ActionHash {
             CtiOut::Pong { n } => self.num(4 << 32 | u64::from(n)),
             CtiOut::Bye => self.num(5),
             CtiOut::Unsupported { op } => self.bytes(op.as_str().as_bytes()),
+            CtiOut::UserEvent { ref_id, dn, report } => {
+                self.num(7 << 32 | u64::from(ref_id));
+                self.num(u64::from(dn.0) << 32 | u64::from(report.0));
+                if let Some(ReportView { this_dn, conn, agent, user, state_name, reason }) = connector.report(report) {
+                    for part in [this_dn, conn, agent, user, state_name, reason.unwrap_or_default()] {
+                        self.bytes(part.as_bytes());
+                    }
+                }
+            }
             CtiOut::Request { ref_id, dn, req } => {
                 self.num(6 << 32 | u64::from(ref_id));
                 self.num(u64::from(dn.0));

@@ -7,12 +7,13 @@
 pub(crate) mod config;
 pub(crate) mod cti;
 pub(crate) mod hash;
+pub(crate) mod preview;
 pub(crate) mod uc;
 
 use std::borrow::Cow;
 
 /// First bytes of a file; the last one is the version. It rises with every change to a recorded type or to the core's state.
-pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x02";
+pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x03";
 /// Inputs between two hashes.
 pub(crate) const HASH_EVERY: u64 = 1024;
 /// Bytes of tag and length.
@@ -70,10 +71,14 @@ pub(crate) enum Tag {
     End,
     /// Both clocks, configuration, checkpoint: the beginning of a file that goes on where another ended.
     Resume,
+    /// What a router said.
+    Router,
+    /// What happened at a worker's pages.
+    Page,
 }
 
 impl Tag {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 26] = [
         Self::Start,
         Self::Time,
         Self::Wake,
@@ -98,6 +103,8 @@ impl Tag {
         Self::Hash,
         Self::End,
         Self::Resume,
+        Self::Router,
+        Self::Page,
     ];
 
     pub(crate) fn of(byte: u8) -> Option<Self> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uc_core::Now;
 use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
     TServerConfig, UcConfig,
 };
 use uc_core::entropy::Seed;
@@ -28,6 +28,7 @@ fn connector(workers: u32) -> Connector {
     let config = Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "test".into(),
         uc: UcConfig::default(),

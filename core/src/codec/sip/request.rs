@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::codec::sip::{Decoded, Framer, Head, Name, Step, decode};
     use crate::config::{
-        ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PublishConfig, UcConfig, Watcher,
+        ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, Watcher,
     };
     use crate::id::UserId;
     use crate::uc_event::Method;
@@ -147,6 +147,7 @@ mod tests {
         Directory::new(Arc::new(Config {
             mode: Mode::Normal,
             publish: PublishConfig::default(),
+            preview: PreviewConfig::default(),
             choice: ChoiceConfig::default(),
             application: "test".into(),
             uc: UcConfig { watchers, ..UcConfig::default() },

@@ -1,7 +1,7 @@
 //! A SIP side with everything it needs, and the words to tell a story with: `connect`, `answer`, `notify`, `run`.
 use crate::action::Action;
 use crate::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PublishConfig, UcConfig, UcEndpoint, UcPace, Watcher,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, UcEndpoint, UcPace, Watcher,
 };
 use crate::cx::{Cx, Out};
 use crate::deadlines::{Deadlines, TimerKey};
@@ -52,6 +52,7 @@ pub(super) fn config(users: usize) -> Config {
     Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "test".into(),
         uc,

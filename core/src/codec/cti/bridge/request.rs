@@ -5,12 +5,13 @@ use super::PROTO;
 use crate::Connector;
 use crate::action::{CtiOut, CtiReq};
 use crate::codec::cti::catalogue::{
-    AddressType, REQUEST_AGENT_LOGIN, REQUEST_AGENT_LOGOUT, REQUEST_AGENT_NOT_READY, REQUEST_AGENT_READY, REQUEST_QUERY_ADDRESS, REQUEST_REGISTER_ADDRESS,
-    REQUEST_UNREGISTER_ADDRESS, RegisterMode,
+    AddressType, REQUEST_AGENT_LOGIN, REQUEST_AGENT_LOGOUT, REQUEST_AGENT_NOT_READY, REQUEST_AGENT_READY, REQUEST_DISTRIBUTE_USER_EVENT, REQUEST_QUERY_ADDRESS,
+    REQUEST_REGISTER_ADDRESS, REQUEST_UNREGISTER_ADDRESS, RegisterMode,
 };
 use crate::codec::cti::message::{KvList, Message, Value};
 use crate::config::{Config, Redundancy};
 use crate::id::{CtiLinkId, DnId};
+use crate::offer::{ReportView, conn_number};
 use crate::presence::{Class, StateRequest, Why};
 use alloc::string::String;
 
@@ -44,6 +45,10 @@ pub(super) enum Attr<'a> {
     Pairs([(&'a str, &'a str); 2]),
     /// One pair of texts.
     Pair([(&'a str, &'a str); 1]),
+    /// A connection id.
+    Conn(u64),
+    /// The first so many pairs of texts.
+    Report([(&'a str, &'a str); 5], usize),
 }
 
 /// The texts for a request about `dn`; `None` when the DN is no longer in the directory. Of one that the last re-configuration removed the number is left,
@@ -127,6 +132,28 @@ pub(super) fn attributes<'a>(ref_id: u32, req: CtiReq, texts: &Texts<'a>, mut at
     }
 }
 
+/// Calls `attr` for each attribute of a report, in the order of `spec/genesys-protocols.md` 10.3. `AttributeConnID` is left out when the router's id is none of
+/// T-Library's 64-bit ids, for example that of a chat; `UCC_ConnID` always names it.
+pub(super) fn user_event<'a>(ref_id: u32, report: &ReportView<'a>, attr: &mut dyn FnMut(&'static str, Attr<'a>)) {
+    attr("AttributeReferenceID", Attr::Int(ref_id as i32));
+    attr("AttributeThisDN", Attr::Str(report.this_dn));
+    if let Some(conn) = conn_number(report.conn) {
+        attr("AttributeConnID", Attr::Conn(conn));
+    }
+    if !report.agent.is_empty() {
+        attr("AttributeAgentID", Attr::Str(report.agent));
+    }
+    let sign = if report.reason.is_some() { "-" } else { "+" };
+    let pairs = [
+        (report.state_name, sign),
+        ("UCC_ConnID", report.conn),
+        ("UCC_UserId", report.user),
+        ("UCC_AgentId", report.agent),
+        ("UCC_Reason", report.reason.unwrap_or_default()),
+    ];
+    attr("AttributeUserData", Attr::Report(pairs, if report.reason.is_some() { 5 } else { 4 }));
+}
+
 /// Of presence both reasons, always (`decisions.md` 18); of a state chosen by hand its own, where it has one.
 fn reasons<'a>(texts: &Texts<'a>, mut attr: impl FnMut(&'static str, Attr<'a>)) {
     if let Some(class) = texts.class {
@@ -196,6 +223,12 @@ pub fn message_of(msg: &CtiOut, connector: &Connector, link: CtiLinkId) -> Optio
             attributes(ref_id, req, &texts, |name, value| message.attrs.push((name.into(), whole(value))));
             message
         }
+        CtiOut::UserEvent { ref_id, report, .. } => {
+            let report = connector.report(report)?;
+            let mut message = Message::new(REQUEST_DISTRIBUTE_USER_EVENT);
+            user_event(ref_id, &report, &mut |name, value| message.attrs.push((name.into(), whole(value))));
+            message
+        }
     })
 }
 
@@ -205,6 +238,8 @@ fn whole(value: Attr<'_>) -> Value {
         Attr::Str(value) => Value::Str(value.into()),
         Attr::Pairs(pairs) => kv(&pairs),
         Attr::Pair(pair) => kv(&pair),
+        Attr::Conn(value) => Value::Conn(value),
+        Attr::Report(pairs, count) => kv(&pairs[..count]),
     }
 }
 

@@ -3,12 +3,13 @@
 //! Texts come from the directory and the presence table at the moment of printing, so that the queued action stays small and the note is the latest one.
 //! State requests allocate nothing but what the output buffer needs to grow.
 use super::PROTO;
-use super::request::{Attr, BYE_TEXT, Open, Texts, attributes, number, open, password, texts};
+use super::request::{Attr, BYE_TEXT, Open, Texts, attributes, number, open, password, texts, user_event};
 use crate::Connector;
 use crate::action::{CtiOut, CtiReq};
-use crate::codec::cti::catalogue;
+use crate::codec::cti::catalogue::{self, REQUEST_DISTRIBUTE_USER_EVENT};
 use crate::codec::cti::json::{push_int, push_number, push_string};
 use crate::id::CtiLinkId;
+use crate::offer::ReportView;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -60,6 +61,10 @@ impl Writer {
                     None => return false,
                 }
             }
+            CtiOut::UserEvent { ref_id, report, .. } => match connector.report(report) {
+                Some(report) => self.user_event(ref_id, &report, out),
+                None => return false,
+            },
         }
         true
     }
@@ -127,7 +132,14 @@ impl Writer {
     }
 
     fn request(&mut self, ref_id: u32, req: CtiReq, texts: &Texts<'_>, out: &mut Vec<u8>) {
-        let id = number(req);
+        self.message(number(req), out, |attr| attributes(ref_id, req, texts, attr));
+    }
+
+    fn user_event(&mut self, ref_id: u32, report: &ReportView<'_>, out: &mut Vec<u8>) {
+        self.message(REQUEST_DISTRIBUTE_USER_EVENT, out, |attr| user_event(ref_id, report, attr));
+    }
+
+    fn message<'a>(&mut self, id: u32, out: &mut Vec<u8>, attributes: impl FnOnce(&mut dyn FnMut(&'static str, Attr<'a>))) {
         // Most lines fit: one look at the room instead of one for each piece that does not.
         out.reserve(512);
         self.begin(out);
@@ -137,7 +149,7 @@ impl Writer {
         out.extend_from_slice(catalogue::name(id).unwrap_or_default().as_bytes());
         out.extend_from_slice(b"\",\"attrs\":");
         let mut separator = b'[';
-        attributes(ref_id, req, texts, |name, value| {
+        attributes(&mut |name, value| {
             out.extend_from_slice(&[separator, b'[', b'"']);
             separator = b',';
             out.extend_from_slice(name.as_bytes());
@@ -150,6 +162,11 @@ impl Writer {
                     out.extend_from_slice(b"\",\"str\",");
                     push_string(value, out);
                 }
+                Attr::Conn(value) => {
+                    out.extend_from_slice(b"\",\"conn\",\"");
+                    push_hex(value, out);
+                    out.push(b'"');
+                }
                 Attr::Pairs(pairs) => {
                     out.extend_from_slice(b"\",\"kvlist\",");
                     push_pairs(&pairs, out);
@@ -158,12 +175,21 @@ impl Writer {
                     out.extend_from_slice(b"\",\"kvlist\",");
                     push_pairs(&pair, out);
                 }
+                Attr::Report(pairs, count) => {
+                    out.extend_from_slice(b"\",\"kvlist\",");
+                    push_pairs(&pairs[..count], out);
+                }
             }
             out.push(b']');
         });
         out.push(b']');
         end(out);
     }
+}
+
+/// 16 lower-case digits.
+fn push_hex(value: u64, out: &mut Vec<u8>) {
+    out.extend((0..16).rev().map(|digit| b"0123456789abcdef"[(value >> (4 * digit) & 15) as usize]));
 }
 
 fn push_pairs(pairs: &[(&str, &str)], out: &mut Vec<u8>) {

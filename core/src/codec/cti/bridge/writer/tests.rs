@@ -4,8 +4,8 @@ use crate::action::ShortText;
 use crate::codec::cti::bridge::message_of;
 use crate::codec::cti::{KvValue, Value};
 use crate::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PublishConfig, Redundancy, SwitchConfig,
-    TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
+    SwitchConfig, TServerConfig, UcConfig,
 };
 use crate::entropy::Seed;
 use crate::id::DnId;
@@ -30,6 +30,7 @@ fn connector() -> Connector {
     let config = Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),
+        preview: PreviewConfig::default(),
         choice: ChoiceConfig::default(),
         application: "UC_Connector".into(),
         uc: UcConfig::default(),
