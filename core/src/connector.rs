@@ -22,7 +22,7 @@ use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PublisherView, Reason, ShownState, UcLinkView, WorkerView};
+use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PreviewsView, PublisherView, Reason, ShownState, UcLinkView, WorkerView};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -82,6 +82,7 @@ impl Connector {
             drain: Drain::No,
             directory,
         };
+        it.offers = Offers::start(&cx!(it, now));
         it.presence = Presence::start(&mut cx!(it, now));
         it.cti = CtiSide::start(&mut cx!(it, now));
         it.uc = UcSide::start(&mut cx!(it, now));
@@ -100,7 +101,13 @@ impl Connector {
         match input {
             Input::Wake => {}
             Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
-            Input::Cti { link, event } => self.cti.on_event(&mut cx!(self, now), link, event),
+            Input::Cti { link, event } => {
+                let released = self.offers.released(&event).filter(|_| self.cti.is_connected(link));
+                self.cti.on_event(&mut cx!(self, now), link, event);
+                if let Some(conn) = released {
+                    self.offers.on_released(&mut cx!(self, now), conn);
+                }
+            }
             Input::Worker { user, command } => self.presence.on_worker(&mut cx!(self, now), user, command),
             Input::Router(event) => self.offers.on_router(&mut cx!(self, now), &self.presence, event),
             Input::Page { user, event } => self.offers.on_page(&mut cx!(self, now), &self.presence, user, event),
@@ -273,6 +280,12 @@ impl Connector {
     #[must_use]
     pub fn request(&self, conn: &str) -> Option<RequestView> {
         self.offers.request(conn)
+    }
+
+    /// How many previews are open.
+    #[must_use]
+    pub fn previews(&self) -> PreviewsView {
+        self.offers.view()
     }
 
     /// A report that is under way; for the encoder of [`crate::action::CtiOut::UserEvent`].

@@ -95,6 +95,8 @@ pub struct TEvent<'a> {
     pub this_dn: &'a str,
     /// `AttributeConnID`: 16 hexadecimal digits.
     pub conn: Option<&'a str>,
+    /// `AttributeCallState`: 0 when nothing special happened.
+    pub call_state: Option<i32>,
     /// `AttributeAgentID`: the login code.
     pub agent_id: Option<&'a str>,
     /// `AttributeAgentWorkMode`.

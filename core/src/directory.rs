@@ -17,8 +17,8 @@ pub struct Directory {
     ids: Ids,
     by_uri: HashTable<u32>,
     by_dn: HashTable<u32>,
-    /// Login codes, for free seating; empty otherwise.
     by_login: HashTable<u32>,
+    by_employee: HashTable<u32>,
 }
 
 /// Who has which id: what of a directory belongs into a checkpoint.
@@ -79,14 +79,21 @@ impl Directory {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         let empty = Arc::new(config.without_people());
-        let mut it = Self { config: empty, ids: Ids::default(), by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new() };
+        let mut it = Self {
+            config: empty,
+            ids: Ids::default(),
+            by_uri: HashTable::new(),
+            by_dn: HashTable::new(),
+            by_login: HashTable::new(),
+            by_employee: HashTable::new(),
+        };
         it.apply(config);
         it
     }
 
     /// The directory that had these ids under this configuration.
     pub(crate) fn with_ids(config: Arc<Config>, ids: Ids) -> Self {
-        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new() };
+        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new(), by_employee: HashTable::new() };
         it.rebuild_index();
         it
     }
@@ -293,23 +300,26 @@ impl Directory {
             let hash = |id: &u32| hash_dn(self.switch_of(DnId(*id)), self.number(DnId(*id)));
             by_dn.insert_unique(hash_dn(self.switch_of(*dn), self.number(*dn)), dn.0, hash);
         }
-        self.by_login = self.index_logins();
+        self.by_login = self.index_people(|person| &person.agent_login);
+        self.by_employee = self.index_people(|person| &person.employee_id);
         self.by_uri = by_uri;
         self.by_dn = by_dn;
     }
 
-    fn index_logins(&self) -> HashTable<u32> {
-        let mut by_login = HashTable::new();
-        if self.config.presence.free_seating {
-            for user in self.users().filter(|user| !self.person(*user).agent_login.is_empty()) {
-                let hash = |id: &u32| mix(self.person(UserId(*id)).agent_login.as_bytes(), 0);
-                by_login.insert_unique(hash(&user.0), user.0, hash);
+    /// By a text of the person that names one worker; empty ones name nobody.
+    fn index_people(&self, text: impl Fn(&Person) -> &str) -> HashTable<u32> {
+        let mut index: HashTable<u32> = HashTable::new();
+        for user in self.users() {
+            let name = text(self.person(user));
+            let hash = |id: &u32| mix(text(self.person(UserId(*id))).as_bytes(), 0);
+            if !name.is_empty() && index.find(hash(&user.0), |id| text(self.person(UserId(*id))) == name).is_none() {
+                index.insert_unique(hash(&user.0), user.0, hash);
             }
         }
-        by_login
+        index
     }
 
-    /// The worker with this login code. Only where free seating is configured; otherwise nobody asks.
+    /// The worker with this login code; of several the first.
     #[must_use]
     pub fn user_by_login(&self, login: &str) -> Option<UserId> {
         self.by_login.find(mix(login.as_bytes(), 0), |id| *self.person(UserId(*id)).agent_login == *login).map(|id| UserId(*id))
@@ -327,10 +337,11 @@ impl Directory {
         self.by_dn.find(hash_dn(switch, number), |id| self.switch_of(DnId(*id)) == switch && self.number(DnId(*id)) == number).map(|id| DnId(*id))
     }
 
-    /// The worker with this employee id. Linear; for people, not for peers.
+    /// The worker with this employee id.
     #[must_use]
     pub fn user_by_employee(&self, employee_id: &str) -> Option<UserId> {
-        self.users().find(|user| &*self.person(*user).employee_id == employee_id)
+        let is_it = |id: &u32| *self.person(UserId(*id)).employee_id == *employee_id;
+        self.by_employee.find(mix(employee_id.as_bytes(), 0), is_it).map(|id| UserId(*id))
     }
 
     /// Whether the id is in use.

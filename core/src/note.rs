@@ -214,6 +214,13 @@ pub enum Note {
         /** why */
         fault: ChoiceFault,
     },
+    /// Something about previews; rare, spelled out where it happens.
+    Preview {
+        /** severity */
+        level: NoteLevel,
+        /** one sentence */
+        text: Box<str>,
+    },
     /// The configuration was replaced.
     Reconfigured {
         /** workers */
@@ -230,7 +237,7 @@ impl Note {
     #[must_use]
     pub const fn level(&self) -> NoteLevel {
         match self {
-            Self::Uc { level, .. } | Self::Cti { level, .. } => *level,
+            Self::Uc { level, .. } | Self::Cti { level, .. } | Self::Preview { level, .. } => *level,
             Self::Presence { .. } | Self::StateRequested { .. } | Self::AgentState { .. } | Self::Chosen { .. } => NoteLevel::Debug,
             Self::OverrideBegan { .. } | Self::OverrideEnded { .. } => NoteLevel::Debug,
             Self::UcConnecting { .. } | Self::Subscribed { .. } | Self::Registered { .. } => NoteLevel::Info,

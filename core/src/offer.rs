@@ -279,6 +279,8 @@ pub struct ReportView<'a> {
     pub reason: Option<&'static str>,
 }
 
+pub use crate::offers::{PreviewOp, target_names, user_data};
+
 /// The number behind a connection id: 1 to 16 hexadecimal digits. T-Library writes 16 of them.
 #[must_use]
 pub fn conn_number(conn: &str) -> Option<u64> {

@@ -342,8 +342,35 @@ pub struct Counters {
     pub publish_refused: u64,
     /// What workers did with their own clients while ours stood.
     pub user_actions: u64,
+    /// Previews asked for.
+    pub previews: u64,
+    /// Answers to them, by [`crate::offer::PreviewStatus`].
+    pub previews_answered: [u64; 6],
+    /// Offers made to workers.
+    pub offers: u64,
+    /// How they ended, by [`crate::offer::Outcome`].
+    pub offers_ended: [u64; 9],
+    /// Reports of offers sent; more than once when a connection was lost.
+    pub reports_sent: u64,
+    /// Reports refused or not acknowledged.
+    pub reports_failed: u64,
+    /// Offers, or ends of offers, left out of the reports because too much waited, or their switch left the configuration.
+    pub reports_dropped: u64,
     /// Notes dropped because the queue was full.
     pub notes_dropped: u64,
+}
+
+/// Previews that are open now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PreviewsView {
+    /// Requests that wait for their answer.
+    pub requests: u32,
+    /// Offers that workers are looking at.
+    pub offers: u32,
+    /// Reports that wait or are not acknowledged.
+    pub reports: u32,
+    /// Workers with an open page.
+    pub pages: u32,
 }
 
 /// What is published for a worker.

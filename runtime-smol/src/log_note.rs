@@ -78,6 +78,7 @@ impl Names<'_> {
             }
             Note::CtiMalformed { link, fault } => ("cti_malformed", format!("{link}: {} broke the protocol: {fault}", self.bridge(*link)), link_field(link)),
             Note::Cti { link, text, .. } => ("cti", format!("{link}: {text}"), link_field(link)),
+            Note::Preview { text, .. } => ("preview", text.to_string(), Vec::new()),
             Note::SwitchUp { switch, link } => {
                 ("switch_up", format!("switch {} takes requests through {}", self.switch(*switch), self.bridge(*link)), vec![("switch", self.switch(*switch))])
             }

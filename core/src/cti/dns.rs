@@ -2,6 +2,7 @@
 use crate::action::CtiReq;
 use crate::fingerprint::Fp;
 use crate::id::DnId;
+use crate::offer::ReportId;
 use crate::time::Mono;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -68,6 +69,8 @@ pub(super) struct DnRows {
     leavers: VecDeque<DnId>,
     /// Un-registrations without an answer: reference and time.
     departing: Vec<(u32, Mono)>,
+    /// Reports without an answer: reference, time, which.
+    reports: Vec<(u32, Mono, ReportId)>,
 }
 
 impl DnRows {
@@ -113,6 +116,30 @@ impl DnRows {
         at.map(|at| self.departing.swap_remove(at)).is_some()
     }
 
+    pub(super) fn reporting(&mut self, ref_id: u32, now: Mono, report: ReportId) {
+        self.reports.push((ref_id, now, report));
+    }
+
+    /// The report with this reference; it is answered now.
+    pub(super) fn reported(&mut self, ref_id: u32) -> Option<ReportId> {
+        let at = self.reports.iter().position(|(ours, ..)| *ours == ref_id)?;
+        Some(self.reports.swap_remove(at).2)
+    }
+
+    /// Takes the reports older than `limit`, oldest first.
+    pub(super) fn reports_timed_out(&mut self, now: Mono, limit: u64) -> Vec<ReportId> {
+        let mut late: Vec<(Mono, u32, ReportId)> = Vec::new();
+        self.reports.retain(|(ref_id, sent, report)| {
+            let is_late = now.since(*sent) >= limit;
+            if is_late {
+                late.push((*sent, *ref_id, *report));
+            }
+            !is_late
+        });
+        late.sort_unstable_by_key(|(sent, ref_id, _)| (*sent, *ref_id));
+        late.into_iter().map(|(.., report)| report).collect()
+    }
+
     fn enqueue(&mut self, dn: DnId) {
         let row = &mut self.rows[dn.index()];
         if row.used && !row.queued {
@@ -134,6 +161,7 @@ impl DnRows {
         self.registered = 0;
         self.leavers.clear();
         self.departing.clear();
+        self.reports.clear();
     }
 
     /// We may have missed something: every DN is to be asked (or registered). DNs with an unanswered request first.
@@ -166,6 +194,7 @@ impl DnRows {
 
     /// State requests that will not be answered because the server is no longer primary; registrations and queries are still answered by a backup.
     pub(super) fn drop_state_requests(&mut self) {
+        self.reports.clear();
         for at in 0..self.rows.len() {
             if let Pending::Waiting { req: CtiReq::State(_) | CtiReq::AgentLogin | CtiReq::AgentLogout, .. } = self.rows[at].pending {
                 self.settle(DnId(at as u32));
@@ -291,7 +320,8 @@ impl DnRows {
         }
         self.waiting -= late.len() as u32;
         self.departing.retain(|(_, sent)| now.since(*sent) < limit);
-        oldest = oldest.into_iter().chain(self.departing.iter().map(|(_, sent)| *sent)).min();
+        let others = self.departing.iter().map(|(_, sent)| *sent).chain(self.reports.iter().map(|(_, sent, _)| *sent));
+        oldest = oldest.into_iter().chain(others).min();
         (late, oldest.map(|sent| sent + limit))
     }
 
@@ -308,7 +338,7 @@ impl DnRows {
     }
 
     pub(super) const fn outstanding(&self) -> u32 {
-        self.waiting + self.departing.len() as u32
+        self.waiting + self.departing.len() as u32 + self.reports.len() as u32
     }
 
     pub(super) fn has_work(&self) -> bool {
@@ -331,6 +361,9 @@ impl DnRows {
             fp.num(u64::from(dn.0));
         }
         for (_, sent) in &self.departing {
+            fp.time(*sent);
+        }
+        for (_, sent, _) in &self.reports {
             fp.time(*sent);
         }
     }

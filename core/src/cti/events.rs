@@ -10,6 +10,7 @@ use crate::deadlines::TimerKey;
 use crate::fact::Fact;
 use crate::id::{CtiLinkId, DnId};
 use crate::note::Note;
+use crate::offers::ReportEnd;
 use crate::presence::{Class, Why, is_json_of, note_hash_of_json};
 use crate::views::AgentState;
 use alloc::format;
@@ -31,6 +32,11 @@ impl CtiSide {
     fn on_dn_event(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, event: &TEvent<'_>) {
         let it = &mut self.links[link.index()];
         if it.rows.departed(event.ref_id) {
+            return self.pump(cx, link);
+        }
+        if let Some(report) = it.rows.reported(event.ref_id) {
+            let end = if event.id == n::EVENT_ERROR { ReportEnd::Refused(event.error_code.unwrap_or(0)) } else { ReportEnd::Done };
+            cx.fact(Fact::Reported { report, end });
             return self.pump(cx, link);
         }
         let dn = if event.this_dn.is_empty() { it.rows.dn_of_ref(event.ref_id) } else { cx.directory.dn_by_number(it.switch, event.this_dn) };
@@ -180,6 +186,11 @@ impl CtiSide {
     /// Requests nobody answered: what they did is unknown, so the DN is asked (`decisions.md` 25, `spec/genesys-protocols.md` 3.5).
     pub(super) fn on_requests_timer(&mut self, cx: &mut Cx<'_>, link: CtiLinkId) {
         let Some(it) = self.links.get_mut(link.index()) else { return };
+        let unanswered = it.rows.reports_timed_out(cx.now.mono, cx.config.cti.timers.request_timeout_ms);
+        for report in unanswered {
+            self.counters.timeouts += 1;
+            cx.fact(Fact::Reported { report, end: ReportEnd::TimedOut });
+        }
         let (late, next) = it.rows.timed_out(cx.now.mono, cx.config.cti.timers.request_timeout_ms);
         if let Some(at) = next {
             cx.set(TimerKey::Cti(CtiTimer::Requests(link)), at);

@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::deadlines::TimerKey;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, SwitchId};
+use crate::offer::ReportId;
 use crate::time::Mono;
 
 /// Life of a connection (`spec/bridge.md` 3).
@@ -132,6 +133,14 @@ impl Link {
             self.rows.sent(dn, ref_id, cx.now.mono, req);
         }
         cx.act(Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } });
+    }
+
+    /// Sends a report and remembers it.
+    pub(super) fn report(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, report: ReportId) {
+        let ref_id = self.take_ref();
+        self.count_in(cx, link);
+        self.rows.reporting(ref_id, cx.now.mono, report);
+        cx.act(Action::SendCti { link, msg: CtiOut::UserEvent { ref_id, dn, report } });
     }
 
     /// One more request: its time-out and the pace.

@@ -19,6 +19,7 @@ use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, SwitchId, UserId};
 use crate::note::Note;
+use crate::offer::ReportId;
 use crate::presence::Why;
 use crate::views::{AgentState, Counters, CtiLinkView, LinkState};
 use alloc::format;
@@ -263,6 +264,21 @@ impl CtiSide {
             _ => {}
         }
         self.links[link.index()].send(cx, link, dn, req);
+    }
+
+    /// Sends a report about `dn`; the caller has asked [`Self::ready`].
+    pub(crate) fn report(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, report: ReportId) {
+        self.links[link.index()].report(cx, link, dn, report);
+    }
+
+    /// Requests can be sent to this switch, now or when the window allows.
+    pub(crate) fn is_up(&self, switch: SwitchId) -> bool {
+        self.switches.get(switch.index()).is_some_and(|it| it.active.is_some())
+    }
+
+    /// What comes on this link is believed.
+    pub(crate) fn is_connected(&self, link: CtiLinkId) -> bool {
+        self.links.get(link.index()).is_some_and(Link::is_connected)
     }
 
     /// DNs the caller waits for are asked now.

@@ -66,6 +66,16 @@ impl Presence {
         directory.owner(dn).or_else(|| self.seats.sitter(dn))
     }
 
+    /// Another worker sits at the owner's desk.
+    pub(crate) fn has_stranger(&self, dn: DnId) -> bool {
+        self.seats.stranger(dn).is_some()
+    }
+
+    /// The agent state T-Server last told.
+    pub(crate) fn state_of(&self, dn: DnId) -> AgentState {
+        self.dns.get(dn.index()).map_or(AgentState::Unknown, |slot| slot.have)
+    }
+
     /// The DNs of a worker: their own, then those they sit at.
     pub(crate) fn dns_of<'a>(&'a self, directory: &'a Directory, user: UserId) -> impl Iterator<Item = DnId> + 'a {
         directory.dns_of(user).chain(self.seats.of(user))

@@ -10,7 +10,7 @@ choice! {
 }
 
 record! {
-    TEvent<'a> { id, name, ref_id, this_dn, conn, agent_id, work_mode, agent_status, snapshot_work_mode, kw_status, kw_note, reason, ext_reason, error_code, error_text }
+    TEvent<'a> { id, name, ref_id, this_dn, conn, call_state, agent_id, work_mode, agent_status, snapshot_work_mode, kw_status, kw_note, reason, ext_reason, error_code, error_text }
 }
 
 impl<'a> Field<'a> for Control<'a> {

@@ -112,6 +112,8 @@ fn attribute<'a>(event: &mut TEvent<'a>, scanner: &mut Scanner<'a>, name: Raw<'a
                 event.error_text = value.unwrap_or_default();
             }
         }
+        "AttributeConnID" if kind.text == "conn" => first(&mut event.conn, scanner.scalar()?.text()),
+        "AttributeCallState" if kind.text == "int" => first(&mut event.call_state, scanner.scalar()?.int()),
         "AttributeReasons" if kind.text == "kvlist" => reasons(event, scanner, keys)?,
         "AttributeExtensions" if kind.text == "kvlist" => pairs(scanner, |key, value| {
             // Spelling differs between servers (`spec/genesys-protocols.md` 1.6).

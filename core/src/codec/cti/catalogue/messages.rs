@@ -101,6 +101,10 @@ pub const EVENT_SERVER_INFO: u32 = 93;
 pub const EVENT_LINK_DISCONNECTED: u32 = 94;
 /// `EventLinkConnected`
 pub const EVENT_LINK_CONNECTED: u32 = 95;
+/// `EventAbandoned`
+pub const EVENT_ABANDONED: u32 = 59;
+/// `EventReleased`
+pub const EVENT_RELEASED: u32 = 65;
 /// `EventUserEvent`
 pub const EVENT_USER_EVENT: u32 = 96;
 /// `EventAgentAfterCallWork`

@@ -57,6 +57,8 @@ mod tests {
             (EVENT_ADDRESS_INFO, "EventAddressInfo"),
             (EVENT_LINK_DISCONNECTED, "EventLinkDisconnected"),
             (EVENT_LINK_CONNECTED, "EventLinkConnected"),
+            (EVENT_ABANDONED, "EventAbandoned"),
+            (EVENT_RELEASED, "EventReleased"),
             (EVENT_USER_EVENT, "EventUserEvent"),
             (EVENT_AGENT_AFTER_CALL_WORK, "EventAgentAfterCallWork"),
             (EVENT_RESTORE_CONNECTION, "EventRestoreConnection"),

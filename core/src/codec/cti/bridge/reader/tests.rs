@@ -175,3 +175,11 @@ fn every_cut_of_a_line_is_a_fault_and_none_panics() {
         }
     }
 }
+
+#[test]
+fn the_call_of_an_event_is_read_in_its_own_type_only() {
+    let line = attrs(r#"["AttributeThisDN","str","5002"],["AttributeConnID","conn","0077028a809f7004"],["AttributeCallState","int",1]"#);
+    assert_eq!((event(&line).conn, event(&line).call_state), (Some("0077028a809f7004"), Some(1)));
+    let line = attrs(r#"["AttributeConnID","long","7"],["AttributeCallState","str","Ok"]"#);
+    assert_eq!((event(&line).conn, event(&line).call_state), (None, None));
+}
