@@ -22,7 +22,9 @@ use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
 use crate::uc::UcSide;
-use crate::views::{ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PreviewsView, PublisherView, Reason, ShownState, UcLinkView, WorkerView};
+use crate::views::{
+    ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PreviewsView, PublisherView, Reason, ShownState, UcLinkView, WorkerView,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -24,7 +24,7 @@ impl Offers {
         let mut dns = presence.dns_of(cx.directory, user).filter(|dn| !presence.has_stranger(*dn));
         let dn = if group.dn.is_empty() {
             let first = dns.next().ok_or(Obstacle::NotReady)?;
-            core::iter::once(first).chain(dns).find(|dn| is_ready(*dn)).or((!config.require_ready).then_some(first))
+            core::iter::once(first).chain(dns).find(|dn| is_ready(*dn)).or_else(|| (!config.require_ready).then_some(first))
         } else {
             let wanted = dns.find(|dn| cx.directory.number(*dn) == &*group.dn && is_on(cx.directory, *dn, &group.switch)).ok_or(Obstacle::OtherDn)?;
             (is_ready(wanted) || !config.require_ready).then_some(wanted)

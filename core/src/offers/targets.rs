@@ -51,14 +51,9 @@ pub fn target_names(targets: &str) -> impl Iterator<Item = &str> {
 /// User data written as one text, `key:value|key:value`: split at `|`, then at the first `:`. A piece without `:` has an empty key and is shown as it is. Quotes
 /// around the whole, a key or a value are left out.
 #[must_use]
-pub fn user_data(text: &str) -> Vec<(&str, &str)> {
-    let pair = |piece: &'_ str| -> Option<(usize, usize)> { piece.find(':').map(|at| (at, at + 1)) };
-    unquoted(text)
-        .split('|')
-        .map(str::trim)
-        .filter(|piece| !piece.is_empty())
-        .map(|piece| pair(piece).map_or(("", unquoted(piece)), |(end, begin)| (unquoted(&piece[..end]), unquoted(&piece[begin..]))))
-        .collect()
+pub fn user_data<'a>(text: &'a str) -> Vec<(&'a str, &'a str)> {
+    let pair = |piece: &'a str| piece.split_once(':').map_or_else(|| ("", unquoted(piece)), |(key, value)| (unquoted(key), unquoted(value)));
+    unquoted(text).split('|').map(str::trim).filter(|piece| !piece.is_empty()).map(pair).collect()
 }
 
 /// Without blanks around, and without one pair of equal quotes around.

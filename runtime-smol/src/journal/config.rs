@@ -1,8 +1,8 @@
 //! The core's configuration in a journal. It holds references to secrets only, so nothing has to be left out.
 use super::{Field, choice, record};
 use uc_core::config::{
-    ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig,
-    Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcKind, UcPace, UcTimers, Watcher,
+    ChoiceConfig, Condition, Config, CtiConfig, CtiPace, CtiTimers, ForeignRule, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig,
+    PublishConfig, Redundancy, Rule, SwitchConfig, Sync, TServerConfig, UcConfig, UcEndpoint, UcKind, UcPace, UcTimers, Watcher,
 };
 use uc_core::input::{Choice, WorkerCommand};
 use uc_core::offer::PageEvent;

@@ -128,7 +128,7 @@ impl Story {
                 Action::SendCti { msg: CtiOut::Request { ref_id, dn, req }, .. } => self.asked.push((ref_id, dn, req)),
                 Action::SendCti { msg: CtiOut::UserEvent { ref_id, report, .. }, .. } => {
                     let ReportView { this_dn, conn, agent, user, state_name, reason } = self.c.report(report).unwrap();
-                    let text = format!("{state_name}{} {conn} {agent} {user}", reason.map_or("+".to_string(), |reason| format!("- {reason}")));
+                    let text = format!("{state_name}{} {conn} {agent} {user}", reason.map_or_else(|| "+".to_string(), |reason| format!("- {reason}")));
                     self.told.push(Told { ref_id, dn: this_dn.into(), text });
                 }
                 Action::AnswerPreview { id, answer } => {

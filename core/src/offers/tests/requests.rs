@@ -10,7 +10,7 @@ fn a_worker_accepts_and_the_router_learns_where_to() {
     assert_eq!((s.news[0].0, &*view.conn, &*view.media, view.broadcast), (1, CONN, "voice", false));
     assert_eq!(view.data.iter().map(|(k, v)| (&**k, &**v)).collect::<Vec<_>>(), data);
     assert_eq!((view.offered_unix_ms, view.ends_unix_ms - view.offered_unix_ms), (s.now.unix_ms, 12_000));
-    assert_eq!(s.c.offers_of(UserId(1)), [view.clone()]);
+    assert_eq!(s.c.offers_of(UserId(1)), core::slice::from_ref(&view));
     assert_eq!(s.c.request("77028A809F7004"), Some(RequestView::Open(vec![UserId(1)])));
     s.wait(11_999);
     s.accept(1, view.offer);
