@@ -27,6 +27,8 @@ pub struct AfterCall {
     kept: BTreeMap<DnId, Mono>,
     /// When a person's doing last explained a request for a worker.
     acted: BTreeMap<u16, Mono>,
+    /// The answer to a subscription is at hand: it may tell what a worker did while nothing was heard of them.
+    catching_up: bool,
     /// Faults and other disturbances: what was done when is open.
     disturbed: Option<Mono>,
 }
@@ -62,6 +64,7 @@ impl Checker for AfterCall {
     }
 
     fn on_input(&mut self, scene: Scene<'_>, input: &Input<'_>) -> Verdict {
+        self.catching_up = matches!(input, Input::Uc { event: uc_core::uc_event::UcEvent::Response(_), .. });
         match input {
             Input::Cti { link, event: CtiEvent::Event(event) } if Self::holds(scene) => {
                 let Some(dn) = dn_of(scene.core, *link, event) else { return Ok(()) };
@@ -92,7 +95,7 @@ impl Checker for AfterCall {
         let directory = scene.core.directory();
         // Whose worker has left is logged out.
         let Some(uri) = scene.core.user_of(*dn).map(|user| directory.uri(user)) else { return Ok(()) };
-        let acted = self.acted.iter().any(|(worker, at)| *at + NEWS_MS > since && crate::company::uri_of(*worker) == uri);
+        let acted = self.acted.iter().any(|(worker, at)| (self.catching_up || *at + NEWS_MS > since) && crate::company::uri_of(*worker) == uri);
         let disturbed = self.disturbed.is_some_and(|at| at + 10 * NEWS_MS > since);
         let limit = directory.config().publish.override_max_ms;
         if acted || disturbed || (limit > 0 && scene.now.since(since) >= limit) {

@@ -65,6 +65,8 @@ impl NoEcho {
         let answers_ours = self.sent.get(&dn).is_some_and(|s| s.link == link && s.ref_id == event.ref_id);
         if answers_ours {
             let Some(sent) = self.sent.remove(&dn) else { return };
+            // Whatever came of it, it is what happened last.
+            self.confirmed.remove(&dn);
             if event.id != number::ERROR && shown_by(event) == shown_after(&sent.req) && shown_by(event).is_some() {
                 self.confirmed.insert(dn, Confirmed { req: sent.req, note: sent.note, reasons: reasons_of(event) });
             }
