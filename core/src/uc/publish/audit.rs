@@ -20,6 +20,7 @@ impl UcSide {
             assert_eq!(link.publishers as usize, on, "publishers of link {id}");
         }
         for (user, it) in all {
+            assert!(it.behind.is_none_or(|other| all.get(&other).is_some_and(|other| other.leaving)), "{user} waits for nobody");
             let link = &self.links[self.watchers[it.watcher.index()].link.index()];
             assert_eq!(asks(*user), usize::from(it.busy), "{user}: one request at a time");
             assert_eq!(link.speakers.iter().filter(|u| *u == user).count(), usize::from(it.queued), "{user} in line");
@@ -37,7 +38,7 @@ impl UcSide {
                 Step::Gone if moves => panic!("{user} has nothing to do and is still there: {it:?}"),
                 Step::Wait if moves && !it.busy && it.patience == Patience::Ready && it.told.is_none() && !it.failed && !it.leaving => {
                     // A client of the worker's stands in the way, or the first notification is waited for.
-                    let waits = it.acted || it.sub.as_deref().is_some_and(|sub| !sub.fresh) || it.own.has_unknown();
+                    let waits = it.behind.is_some() || it.acted || it.sub.as_deref().is_some_and(|sub| !sub.fresh) || it.own.has_unknown();
                     assert!(waits, "{user} was commanded and nothing happens: {it:?}");
                 }
                 _ => {}

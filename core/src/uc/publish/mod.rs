@@ -26,6 +26,7 @@ use crate::uc_event::PublicationKey;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use endpoint::Endpoint;
 use own::{Done, Own, Want};
 use selfsub::SelfSub;
@@ -106,6 +107,8 @@ pub(super) struct Publisher {
     want: Option<StateRow>,
     /// The worker is gone, has another URI, or the way is another one now: withdraw and go.
     leaving: bool,
+    /// The publisher of an earlier worker with the same address that is still leaving: one at a time.
+    behind: Option<UserId>,
     /// What presence knows: unanswered command, or what was reported.
     told: Option<Option<StateRow>>,
     /// Presence knows that it did not work.
@@ -168,6 +171,7 @@ impl Publisher {
             way,
             want: None,
             leaving: false,
+            behind: None,
             told: None,
             failed: false,
             queued: false,
@@ -246,7 +250,9 @@ impl UcSide {
     fn begin(&mut self, cx: &mut Cx<'_>, user: UserId, way: Way) -> bool {
         let uri = cx.directory.uri(user);
         let Some(watcher) = self.voice_of(user).filter(|_| !uri.is_empty()) else { return false };
-        let it = Publisher::new(uri.into(), watcher, way);
+        let mut it = Publisher::new(uri.into(), watcher, way);
+        let before = self.publishing.all.iter().find(|(_, other)| other.leaving && crate::directory::same_uri(&other.uri, uri));
+        it.behind = before.map(|(user, _)| *user);
         let link = self.watchers[watcher.index()].link;
         self.links[link.index()].publishers += 1;
         self.publishing.all.insert(user, Box::new(it));
@@ -340,6 +346,13 @@ impl UcSide {
         if let Some(watcher) = self.watchers.get(it.watcher.index()) {
             let link = &mut self.links[watcher.link.index()];
             link.publishers = link.publishers.saturating_sub(1);
+        }
+        let behind: Vec<UserId> = if it.leaving { self.publishing.behind(user).collect() } else { Vec::new() };
+        for other in behind {
+            if let Some(other) = self.publishing.all.get_mut(&other) {
+                other.behind = None;
+            }
+            self.owe(cx, other, Owed::Look);
         }
         if it.leaving && it.told.is_none() && cx.directory.has_user(user) && !self.draining {
             self.publish(cx, user, it.want);

@@ -35,6 +35,9 @@ pub(super) enum Step {
 impl UcSide {
     pub(super) fn step(&self, cx: &Cx<'_>, user: UserId) -> Step {
         let Some(it) = self.publishing.all.get(&user) else { return Step::Wait };
+        if it.behind.is_some() {
+            return if it.leaving || self.draining { Step::Gone } else { Step::Wait };
+        }
         if it.busy {
             return Step::Wait;
         }
@@ -131,6 +134,11 @@ impl UcSide {
 }
 
 impl Publishing {
+    /// Those that wait for a leaving one to be gone.
+    pub(super) fn behind(&self, user: UserId) -> impl Iterator<Item = UserId> + '_ {
+        self.all.iter().filter(move |(_, it)| it.behind == Some(user)).map(|(user, _)| *user)
+    }
+
     /// A request is answered, or its connection is gone.
     pub(super) fn answered(&mut self, user: UserId) {
         if let Some(it) = self.all.get_mut(&user)

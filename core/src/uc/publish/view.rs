@@ -44,7 +44,7 @@ impl UcSide {
 
 impl Publisher {
     fn fingerprint(&self, fp: &mut Fp) {
-        fp.debug(&(&self.uri, self.watcher, self.way, self.want, self.leaving, self.told, self.failed));
+        fp.debug(&(&self.uri, self.watcher, self.way, self.want, self.leaving, self.behind, self.told, self.failed));
         fp.debug(&(self.queued, self.busy, self.patience, &self.flight, self.tried, self.refresh, self.known, self.acted));
         fp.debug(&(self.conflicts, self.refusals, self.endpoint.stands, self.endpoint.due, self.endpoint.expires_s));
         if let Some(sub) = &self.sub {

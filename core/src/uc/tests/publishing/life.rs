@@ -301,3 +301,28 @@ fn news_before_the_table_is_read_again_are_changes_only() {
     assert_eq!(s.shows(Key::Note200).map(|(_, text)| text).as_deref(), Some("Lunch"));
     assert_eq!(s.shows(Key::Timed2), None);
 }
+
+#[test]
+fn who_comes_back_as_another_worker_waits_until_the_earlier_one_is_withdrawn() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    let mut c = publishing(1, KEEP);
+    c.people[0].employee_id = "another".into();
+    s.w.reconfigure(c);
+    let anew = s.w.directory.user_by_employee("another").unwrap();
+    s.w.publish(anew, Some(1));
+    s.w.run(0);
+    let mut services = Vec::new();
+    while !s.w.sent.is_empty() {
+        let under_way = s.w.sent.iter().filter(|(_, msg)| msg.method == Method::Service).count();
+        assert!(under_way <= 1, "one after the other: {:?}", s.w.sent);
+        let msg = s.take();
+        if let SipBody::Publish(publications) = &msg.body {
+            services.push(publications.iter().any(|p| matches!(p.value, PublicationValue::Row(_))));
+        }
+        s.answer(&msg);
+        s.w.run(0);
+    }
+    assert_eq!(services, [false, true]);
+    assert_eq!(s.shows(Key::Timed2), Some((1, "9500 Legal Guard".into())));
+    assert_eq!(s.w.side.publishers(), 1);
+}
