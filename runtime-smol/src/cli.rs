@@ -3,6 +3,7 @@
 //! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
 use crate::demo::DemoOptions;
 use crate::recorder::RecordOptions;
+use crate::report::ReportOptions;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,6 +90,10 @@ pub(crate) enum Command {
         /// Id of a state, or a word.
         state: String,
     },
+    /// `report`
+    Report(ReportOptions),
+    /// `hash-password`
+    HashPassword,
     /// `decode FILE...`
     Decode {
         /// Captures and logs; `-` is standard input.
@@ -124,6 +129,10 @@ pub(crate) enum Topic {
     States,
     /// `set`
     Set,
+    /// `report`
+    Report,
+    /// `hash-password`
+    HashPassword,
     /// `decode`
     Decode,
     /// `replay`
@@ -131,7 +140,7 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    const COMMANDS: [(&'static str, Self); 9] = [
+    const COMMANDS: [(&'static str, Self); 11] = [
         ("run", Self::Run),
         ("check", Self::Check),
         ("demo", Self::Demo),
@@ -139,6 +148,8 @@ impl Topic {
         ("explain", Self::Explain),
         ("states", Self::States),
         ("set", Self::Set),
+        ("report", Self::Report),
+        ("hash-password", Self::HashPassword),
         ("decode", Self::Decode),
         ("replay", Self::Replay),
     ];
@@ -232,6 +243,7 @@ struct Given {
     json: bool,
     files: Vec<PathBuf>,
     demo: DemoOptions,
+    report: ReportOptions,
 }
 
 impl Given {
@@ -259,6 +271,10 @@ impl Given {
             (Topic::Status | Topic::Explain | Topic::States | Topic::Set, "ops") => self.ops = Some(number(option, args, OPS)?),
             (Topic::States | Topic::Set, "token") => self.token = Some(args.value().map_err(text)?.to_string_lossy().into_owned()),
             (Topic::Status, "limit") => self.limit = Some(number(option, args, "a number of workers to list, 0 to 1000")?),
+            (Topic::Report, "ops") => self.report.ops = number(option, args, OPS)?,
+            (Topic::Report, "history") => self.report.history = Some(PathBuf::from(args.value().map_err(text)?)),
+            (Topic::Report, "last") => self.report.last_ms = crate::report::span(&args.value().map_err(text)?.to_string_lossy())?,
+            (Topic::Report, "by-hour") => self.report.by_hour = true,
             (Topic::Decode, "json") => self.json = true,
             (Topic::Demo, "workers") => self.demo.workers = number(option, args, "a number from 1 to 10000")?,
             (Topic::Demo, "speed") => self.demo.speed = number(option, args, "how many times faster than life, 1 to 3600")?,
@@ -324,6 +340,8 @@ impl Given {
                 let [worker, state] = <[String; 2]>::try_from(words).map_err(|_| "set needs a worker and a state: uc-connector set 1001 training")?;
                 Ok(Command::Set { ops: self.ops.unwrap_or(OPS_DEFAULT), token, worker, state })
             }
+            Topic::Report => Ok(Command::Report(self.report)),
+            Topic::HashPassword => Ok(Command::HashPassword),
             Topic::Decode if self.files.is_empty() => Err("decode needs at least one file, `-` is standard input".into()),
             Topic::Decode => Ok(Command::Decode { files: self.files, json: self.json }),
             Topic::Replay if self.files.len() != 1 => Err("replay needs one journal, a file or directory written by `run --record`".into()),
@@ -350,6 +368,8 @@ pub(crate) const fn help(topic: Topic) -> &'static str {
         Topic::Explain => include_str!("cli_help/explain.txt"),
         Topic::States => include_str!("cli_help/states.txt"),
         Topic::Set => include_str!("cli_help/set.txt"),
+        Topic::Report => include_str!("cli_help/report.txt"),
+        Topic::HashPassword => include_str!("cli_help/hash-password.txt"),
         Topic::Decode => include_str!("cli_help/decode.txt"),
         Topic::Replay => include_str!("cli_help/replay.txt"),
     }
@@ -395,7 +415,7 @@ mod tests {
         assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
         assert_eq!(
             parsed("start").unwrap_err(),
-            "there is no command `start`; the commands are run, check, demo, status, explain, states, set, decode, replay"
+            "there is no command `start`; the commands are run, check, demo, status, explain, states, set, report, hash-password, decode, replay"
         );
         assert!(parsed("run").unwrap_err().contains("uc-connector example"));
         assert_eq!(parsed("run a --record-keep 3").unwrap_err(), "--record-keep and --record-max-mib need --record DIR");

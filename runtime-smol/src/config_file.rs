@@ -10,6 +10,7 @@ pub(crate) mod publish;
 mod read;
 mod simple;
 pub(crate) mod slot;
+pub(crate) mod web;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ mod tests;
 use crate::people::{self, People};
 use crate::presence_xml::Catalogue;
 use crate::presence_xml::source::{Location, Source};
-use crate::settings::{BridgeAddress, BridgeSettings, ChoiceSettings, Settings};
+use crate::settings::{BridgeAddress, BridgeSettings, ChoiceSettings, DoorSettings, Settings};
 pub(crate) use doc::{example, reference};
 use finding::{Findings, Lines};
 pub(crate) use finding::{nearest, plural};
@@ -172,6 +173,11 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
         limits,
         write_queue_bytes_max,
         ops,
+        preview,
+        mut web,
+        web_tls,
+        mut router,
+        router_tls,
         log,
         note_level,
         ..
@@ -198,8 +204,10 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
     let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
     let uc_tls = (uc.tls && mode.has_uc()).then(|| uc_tls.settings());
-    let core = Config { mode, application, uc, cti, presence, publish, choice, preview: Default::default(), people, limits, note_level };
-    Settings { zone, core: Arc::new(core), uc_tls, bridges, choice: choosing, ops, log, write_queue_bytes_max }
+    web.door.tls = web_tls.settings();
+    router.door.tls = router_tls.settings();
+    let core = Config { mode, application, uc, cti, presence, publish, choice, preview, people, limits, note_level };
+    Settings { zone, core: Arc::new(core), uc_tls, bridges, choice: choosing, ops, web, router, log, write_queue_bytes_max }
 }
 
 fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
@@ -271,6 +279,10 @@ pub(crate) fn summary(path: &Path, settings: &Settings) -> String {
         line("switch", format!("{}: {:?}, {}", switch.name, switch.redundancy, names.join(", ")));
     }
     line("workers", format!("{}, {watched} watched, {dns} DN{}", core.people.len(), plural(dns)));
+    let scheme = |door: &DoorSettings| if door.tls.is_some() { "https" } else { "http" };
+    let opened = |door: &DoorSettings, path: &str| door.listen.map_or_else(|| "off".to_owned(), |address| format!("{}://{address}{path}", scheme(door)));
+    line("web", opened(&settings.web.door, "/"));
+    line("router", opened(&settings.router.door, "/urs/v1/preview"));
     line("ops", settings.ops.listen.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/")));
     out
 }

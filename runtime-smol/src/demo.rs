@@ -1,4 +1,5 @@
 //! `demo`: an emulated Front End pool and T-Server pair on loopback sockets, a day of the workers in fast motion, and the very driver of production between them.
+mod router;
 mod servers;
 mod setup;
 mod tell;
@@ -87,14 +88,24 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
     let standalone = options.mode == DemoMode::Standalone;
     let doors = Doors::open(!standalone).map_err(|e| format!("no socket on loopback: {e}"))?;
     let ops = operations(options.ops)?;
+    let any = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0);
     let workers = people(options.workers as usize);
-    let settings = setup::settings(ops, &workers, &doors, options.mode);
+    let places = setup::Places { ops, web: address(SocketAddr::new(ops.ip(), ops.port().wrapping_add(1)))?, router: address(any)?, history: Scratch::new() };
+    let settings = setup::settings(&places, &workers, &doors, options.mode)?;
+    let (web, router) = (places.web, places.router);
     let (choose, chosen) = channel::unbounded();
     let weather = Weather { speed: options.speed, seed: options.seed, calm: options.calm, mode: options.mode };
     let failures = if options.calm { "No server fails." } else { "A server fails every 20 seconds." };
     crate::say_out(&format!(
         "Live page: http://{ops}/\n{} workers live through their day at {}x (seed {}). {failures} Ctrl-C ends the demo.\n",
         options.workers, options.speed, options.seed
+    ));
+    let names: Vec<&str> = workers.iter().take(3).map(|worker| &*worker.user_name).collect();
+    crate::say_out(&format!(
+        "Workers' pages: http://{web}/ - log in as {} (password `{}`); previews come to whoever has a page open. {} is a supervisor.\n",
+        names.join(", "),
+        setup::PASSWORD,
+        names.first().unwrap_or(&""),
     ));
     if standalone {
         crate::say_out("There is no UC platform: workers choose their states by hand.\n");
@@ -111,9 +122,12 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
         crate::say_out(&format!("Why somebody is in a state: uc-connector explain alice --ops {ops}\n"));
     }
     let choose = standalone.then_some(choose);
+    let workers_by_id = workers.iter().map(|worker| (worker.employee_id.clone(), worker.display_name.clone())).collect();
     let (stop, stopped) = channel::bounded::<()>(1);
     let servers = thread::Builder::new().name("demo-servers".into()).spawn(move || servers::run(doors, workers, weather, choose, &stopped));
     let servers = servers.map_err(|e| format!("no thread for the servers: {e}"))?;
+    let people = workers_by_id;
+    thread::Builder::new().name("demo-router".into()).spawn(move || router::run(router, &people)).map_err(|e| format!("no thread for the router: {e}"))?;
     let limit = driver::Limit {
         record: options.record.clone().map(RecordOptions::new),
         config_path: None,
@@ -122,8 +136,35 @@ fn play(options: &DemoOptions) -> Result<Story, String> {
     };
     let driven = driver::drive(settings, &limit);
     drop(stop);
+    drop(places);
     let story = servers.join().map_err(|_| "the emulated servers failed".to_owned())?;
     driven.map(|()| story)
+}
+
+/// The history of the demo's previews; removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("uc-connector-demo-{}.db", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for ending in ["", "-wal", "-shm"] {
+            let mut name = self.0.clone().into_os_string();
+            name.push(ending);
+            // Mostly not there.
+            let _ = std::fs::remove_file(name);
+        }
+    }
+}
+
+/// This address, or another port when it is taken. It is let go again at once and bound by the listener a moment later.
+fn address(wanted: SocketAddr) -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind(wanted).or_else(|_| TcpListener::bind((wanted.ip(), 0)));
+    listener.and_then(|listener| listener.local_addr()).map_err(|e| format!("no port on {}: {e}", wanted.ip()))
 }
 
 /// Where the live page will be. The port is let go again at once and bound by the listener a moment later.

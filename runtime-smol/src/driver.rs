@@ -2,12 +2,16 @@
 //!
 //! One thread and one `LocalExecutor`. Helper threads exist where a call may block: name look-ups (smol's blocking pool), the operations listener, the writer of
 //! the flight recorder.
+use crate::history::History;
 use crate::hub::{Hub, Shared};
 use crate::notify::Manager;
 use crate::ops::{self, Listening, OpsKind, OpsReply, OpsRequest};
 use crate::recorder::{RecordOptions, Recorder};
-use crate::settings::Settings;
+use crate::settings::{DoorSettings, Settings};
 use crate::signals::{Asked, Listener};
+use crate::web::Web;
+use crate::web::hub_side::{self, WebSide};
+use crate::web::talk::Told;
 use crate::{choosing, config_file, entropy, log, say, zone};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
@@ -17,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use uc_core::Input;
@@ -82,24 +87,63 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     log::configure(&settings.log);
     choosing::tell(&settings.choice.faults);
     let (store, choices) = choosing::open_store(&settings.choice)?;
-    let listening = ops::start(&settings.ops, asks).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
+    let (history, redirects) = match &settings.web.history {
+        Some(path) => History::open(path, settings.web.history_days).map(|(history, redirects)| (Some(Arc::new(history)), redirects))?,
+        None => Default::default(),
+    };
+    let mut web = Web::start(&settings, history.as_ref(), redirects)?;
+    let facing = ops::Facing { counts: web.as_ref().map(|web| Arc::clone(&web.counts)), history: history.clone().zip(settings.web.history.clone()) };
+    let listening = ops::start(&settings.ops, asks, facing).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
     if let Some(listening) = &listening
         && limit.config_path.is_some()
     {
         say::info(&format!("operations: http://{}/", listening.address));
     }
+    tell_addresses(&settings, web.as_ref(), limit);
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
     {
         let mut hub = hub.borrow_mut();
         hub.store = store;
+        hub.history = history;
+        hub.web = web.as_ref().map(|web| WebSide::new(web.told.clone(), Arc::clone(&web.missed)));
         hub.restore(choices);
     }
-    smol::block_on(executor.run(serve(&hub, &mut signals, &done, asked, listening.as_ref(), limit)));
+    smol::block_on(executor.run(serve(&hub, &mut signals, &done, Queues { asked, web: web.as_ref().map(|web| web.asked.clone()) }, listening.as_ref(), limit)));
+    // The queue to the web thread ends with the hub's and our own handle.
+    hub.borrow_mut().web = None;
+    if let Some(mut web) = web.take() {
+        web.told.close();
+        web.join();
+    }
+    if let Some(history) = hub.borrow_mut().history.take() {
+        history.finish();
+    }
     drop(listening);
     Ok(())
 }
 
-async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked: Receiver<OpsRequest>, listening: Option<&Listening>, limit: &Limit) {
+/// Questions to the deciding thread.
+struct Queues {
+    /// Of the operations listener.
+    asked: Receiver<OpsRequest>,
+    /// Of the web side.
+    web: Option<Receiver<crate::web::talk::Ask>>,
+}
+
+/// Says where things are.
+fn tell_addresses(settings: &Settings, web: Option<&Web>, limit: &Limit) {
+    let Some(web) = web.filter(|_| limit.config_path.is_some()) else { return };
+    let scheme = |door: &DoorSettings| if door.tls.is_some() { "https" } else { "http" };
+    if let Some(at) = web.pages {
+        say::info(&format!("workers' pages: {}://{at}/", scheme(&settings.web.door)));
+    }
+    if let Some(at) = web.router {
+        say::info(&format!("preview API: {}://{at}/urs/v1/preview", scheme(&settings.router.door)));
+    }
+}
+
+async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues: Queues, listening: Option<&Listening>, limit: &Limit) {
+    let Queues { asked, web } = queues;
     let executor = Rc::clone(&hub.borrow().executor);
     let manager = Rc::new(Manager::from_env());
     executor.spawn(keep_time(Rc::clone(hub))).detach();
@@ -113,6 +157,10 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
         .detach();
     executor.spawn(zone::follow(Rc::clone(hub))).detach();
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
+    if let Some(asked) = web {
+        executor.spawn(hub_side::serve(Rc::clone(hub), asked)).detach();
+        executor.spawn(hub_side::keep_shown(Rc::clone(hub))).detach();
+    }
     let (look_again, again) = channel::bounded(1);
     executor.spawn(choosing::watch(Rc::clone(hub), again)).detach();
     if let Some(chosen) = limit.chosen.clone() {
@@ -167,6 +215,9 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, asked:
                 say::info("stopping: un-subscribing and closing");
                 let mut hub = hub.borrow_mut();
                 hub.extra.draining = true;
+                if let Some(web) = &hub.web {
+                    web.tell(Told::Stopping);
+                }
                 hub.turn(Input::Drain { within_ms: DRAIN_MS });
                 drop(hub);
                 over.set(wait(None));
@@ -197,6 +248,11 @@ fn reload(hub: &Shared, config: &Path, listening: Option<&Listening>) {
             log::configure(&settings.log);
             let ops = settings.ops.clone();
             let before = hub.borrow().settings.ops.clone();
+            let (before_web, before_router, before_history) = {
+                let settings = &hub.borrow().settings;
+                (settings.web.door.clone(), settings.router.door.clone(), settings.web.history.clone())
+            };
+            let (web, router, history) = (settings.web.door.clone(), settings.router.door.clone(), settings.web.history.clone());
             choosing::tell(&settings.choice.faults);
             if hub.borrow().settings.choice.store != settings.choice.store {
                 say::warn("`choice.store` has changed and needs a restart; the file stays the same until then");
@@ -206,9 +262,15 @@ fn reload(hub: &Shared, config: &Path, listening: Option<&Listening>) {
                 listening.show_notes(ops.show_notes);
                 listening.set_token(ops.token_ref.as_deref());
             }
-            for (option, differs) in [("ops.listen", before.listen != ops.listen), ("ops.connections_max", before.connections_max != ops.connections_max)] {
+            for (option, differs) in [
+                ("web.listen", before_web.listen != web.listen),
+                ("web.history", before_history != history),
+                ("router.listen", before_router.listen != router.listen),
+                ("ops.listen", before.listen != ops.listen),
+                ("ops.connections_max", before.connections_max != ops.connections_max),
+            ] {
                 if differs {
-                    say::warn(&format!("`{option}` has changed and needs a restart; the operations listener stays as it is until then"));
+                    say::warn(&format!("`{option}` has changed and needs a restart; it stays as it is until then"));
                 }
             }
             say::info("the configuration was read again");

@@ -8,12 +8,15 @@
 use crate::clock::Clock;
 use crate::conn::Conn;
 use crate::datagrams::Beside;
+use crate::history::History;
 use crate::ops::{Extra, LinkExtra};
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::store::{Choices, Store};
 use crate::tls::{Tls, TlsMaker};
+use crate::web::hub_side::WebSide;
+use crate::web::talk::Told;
 use crate::{cti_link, say, supervise, tlib_log, uc_link};
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
@@ -51,6 +54,10 @@ pub(crate) struct Hub {
     pub(crate) recorder: Option<Recorder>,
     /// Keeps choices.
     pub(crate) store: Option<Store>,
+    /// Workers' pages and routers.
+    pub(crate) web: Option<WebSide>,
+    /// Keeps what became of previews.
+    pub(crate) history: Option<Arc<History>>,
     /// Choices of an earlier life whose worker or state is not known, yet.
     pub(crate) unrestored: Choices,
     secrets: Secrets,
@@ -117,6 +124,8 @@ impl Hub {
                 dirty: Vec::new(),
                 recorder,
                 store: None,
+                web: None,
+                history: None,
                 unrestored: Choices::new(),
                 secrets: Secrets::default(),
                 armed: None,
@@ -186,8 +195,9 @@ impl Hub {
             Action::CloseUc { link } => self.close(Link::Uc(link)),
             Action::CloseCti { link } => self.close(Link::Cti(link)),
             Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
-            // Nobody hands in requests or pages here yet, so there is nobody to tell.
-            Action::AnswerPreview { .. } | Action::Page { .. } | Action::Record(_) => {}
+            Action::AnswerPreview { id, answer } => self.answer_preview(id, *answer),
+            Action::Page { user, news } => self.page_news(user, *news),
+            Action::Record(record) => self.record_offer(&record),
             Action::Persist { user, choice } => self.keep(user, choice),
             Action::Drained => {
                 // The receiver lives as long as the loop; one word is enough.
@@ -416,6 +426,10 @@ impl Hub {
             conn.set_queue_bytes_max(self.settings.write_queue_bytes_max);
         }
         self.turn(Input::Reconfigure(core));
+        self.sweep_removed();
+        if let Some(web) = &self.web {
+            web.tell(Told::Configured(Box::new(self.settings.clone())));
+        }
         let unrestored = std::mem::take(&mut self.unrestored);
         self.restore(unrestored);
     }

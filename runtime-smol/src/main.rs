@@ -12,6 +12,7 @@ mod demo;
 mod driver;
 mod entropy;
 mod explain;
+mod history;
 mod hub;
 mod journal;
 mod log;
@@ -24,6 +25,8 @@ mod people;
 mod presence_xml;
 mod recorder;
 mod replay;
+mod report;
+mod router_api;
 mod say;
 mod secrets;
 mod settings;
@@ -35,6 +38,7 @@ mod supervise;
 mod tlib_log;
 mod tls;
 mod uc_link;
+mod web;
 mod zone;
 
 use cli::{Command, Exit};
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         Command::Set { ops, token, worker, state } => return states::set(ops, &token, &worker, &state).into(),
         Command::Explain { ops, worker } => return status::explain(ops, &worker).into(),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
+        Command::Report(options) => return report::run(&options).into(),
+        Command::HashPassword => return web::password::run().into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
         Command::Replay { journal, trace } => return replay::run(&journal, trace),
     }

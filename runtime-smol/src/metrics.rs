@@ -1,5 +1,6 @@
 //! Counters for Prometheus, in its text format (version 0.0.4). Printed by hand: three kinds of line do not need a package.
-use crate::ops::{LinkExtra, Overview, STATE_NAMES, Tally};
+use crate::ops::{Facing, LinkExtra, Overview, STATE_NAMES, Tally};
+use crate::web::Counts;
 use std::fmt::{Display, Write as _};
 use uc_core::presence::Class;
 use uc_core::views::LinkState;
@@ -32,7 +33,7 @@ impl Page {
 }
 
 /// The whole page.
-pub(crate) fn print(overview: &Overview, tally: &Tally) -> String {
+pub(crate) fn print(overview: &Overview, tally: &Tally, facing: &Facing) -> String {
     let mut page = Page(String::with_capacity(8 << 10));
     let (extra, c) = (&overview.extra, &overview.counters);
     page.family("build_info", "gauge", "Version of the program.");
@@ -69,6 +70,7 @@ pub(crate) fn print(overview: &Overview, tally: &Tally) -> String {
     page.gauge("recorded_bytes", "Bytes of the flight recording.", extra.recorded_bytes);
     workers(&mut page, overview, tally);
     links(&mut page, overview);
+    web(&mut page, facing);
     page.0
 }
 
@@ -85,6 +87,36 @@ fn workers(page: &mut Page, overview: &Overview, tally: &Tally) {
     }
     page.gauge("agents_in_flight", "DNs with an unanswered request.", tally.in_flight);
     page.gauge("agents_held", "DNs left alone until the next presence change.", tally.held);
+}
+
+/// The web side, where there is one.
+fn web(page: &mut Page, facing: &Facing) {
+    if let Some((history, _)) = &facing.history {
+        page.counter("history_dropped_total", "Lines of the history of previews that could not be kept.", history.dropped());
+        page.gauge("history_unsaved", "Lines of the history of previews that are not in their file yet.", history.unsaved());
+    }
+    let Some(c) = &facing.counts else { return };
+    for (name, help, counter) in [
+        ("web_connections", "Connections of browsers and routers.", &c.connections),
+        ("web_pages", "Open pages of workers.", &c.pages),
+        ("web_sessions", "Logins of workers.", &c.sessions),
+        ("router_waiting", "Preview requests that wait for an answer.", &c.waiting),
+    ] {
+        page.gauge(name, help, Counts::of(counter));
+    }
+    for (name, help, counter) in [
+        ("web_accepted_total", "Connections accepted.", &c.accepted),
+        ("web_refused_total", "Connections refused because there were too many.", &c.refused),
+        ("web_requests_total", "Requests of browsers and routers.", &c.requests),
+        ("web_requests_failed_total", "Requests answered 4xx or 5xx.", &c.failed),
+        ("web_pages_cut_total", "Pages cut because they did not read or news were left out.", &c.pages_cut),
+        ("web_logins_total", "Logins.", &c.logins),
+        ("web_logins_wrong_total", "Logins refused because name or password was wrong.", &c.logins_wrong),
+        ("web_logins_limited_total", "Logins refused because of too many wrong tries.", &c.logins_limited),
+        ("router_callbacks_failed_total", "Answers that could not be delivered to their callback URL.", &c.callbacks_failed),
+    ] {
+        page.counter(name, help, Counts::of(counter));
+    }
 }
 
 /// Name, kind, help, value of a family about sockets.

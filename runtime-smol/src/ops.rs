@@ -11,9 +11,12 @@ mod json;
 mod tests;
 
 use crate::choosing::word_of;
+use crate::history::History;
 use crate::presence_xml::Catalogue;
+use crate::web::Counts;
 pub(crate) use http::{Listening, start};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
@@ -26,6 +29,15 @@ use uc_core::views::{AgentState, ChoiceFault, Counters, CtiLinkView, LinkState, 
 pub(crate) const ROWS_MAX: usize = 200;
 /// Workers looked at for one answer of the driver.
 pub(crate) const SCAN_MAX: u32 = 2000;
+
+/// What the operations threads see of the web side, without asking the driver.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facing {
+    /// Its counters.
+    pub(crate) counts: Option<Arc<Counts>>,
+    /// The history of previews and where it is.
+    pub(crate) history: Option<(Arc<History>, PathBuf)>,
+}
 
 /// A question to the driver.
 #[derive(Debug)]

@@ -61,6 +61,11 @@ impl<'s> People<'s> {
         if !password_ref.text.is_empty() && !is_secret_ref(&password_ref.text) {
             findings.error(&password_ref.place, "password_ref must be a reference to a secret, `env:NAME` or `file:/path`, never the secret itself");
         }
+        if !web_password_hash.text.is_empty()
+            && let Err(why) = crate::web::password::check(&web_password_hash.text)
+        {
+            findings.error(&web_password_hash.place, format!("web_password_hash {why}; `uc-connector hash-password` makes one"));
+        }
         let dns = self.read_dns(dns, findings);
         self.check_login(agent_login, &dns, findings);
         let own = |field: &Field<'_>| -> Box<str> { field.text.as_ref().into() };

@@ -21,6 +21,10 @@ pub(crate) struct Settings {
     pub(crate) choice: ChoiceSettings,
     /// Operations listener.
     pub(crate) ops: OpsSettings,
+    /// Workers' pages.
+    pub(crate) web: WebSettings,
+    /// Preview API of the routers.
+    pub(crate) router: RouterSettings,
     /// Logs.
     pub(crate) log: LogSettings,
     /// Bytes waiting to be written on one connection before reading from it stops.
@@ -97,6 +101,91 @@ pub(crate) struct OpsSettings {
     pub(crate) show_notes: bool,
     /// `env:NAME` or `file:PATH` of the token that lets clients read and set workers' states; `None`: nobody.
     pub(crate) token_ref: Option<String>,
+}
+
+/// TLS of a listener of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerTls {
+    /// PEM files with our certificate chain and key.
+    pub(crate) identity: (PathBuf, PathBuf),
+    /// PEM file with the CAs of clients; given: a client without a certificate of theirs is refused (mutual TLS).
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// What both listeners of the web side have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DoorSettings {
+    /// Address; `None`: no listener.
+    pub(crate) listen: Option<SocketAddr>,
+    /// `None`: plain HTTP.
+    pub(crate) tls: Option<ServerTls>,
+    /// Connections at once.
+    pub(crate) connections_max: usize,
+    /// Connections at once of one address; 0: no limit of its own.
+    pub(crate) per_address_max: usize,
+}
+
+/// The workers' pages (hyper).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WebSettings {
+    /// Listener.
+    pub(crate) door: DoorSettings,
+    /// A proxy in front ends TLS: cookies are `Secure` all the same, and the last address of `X-Forwarded-For` is the client's.
+    pub(crate) proxied: bool,
+    /// Employee ids of who may see the board and the history.
+    pub(crate) supervisors: Vec<Box<str>>,
+    /// Of who may also change others' redirect numbers.
+    pub(crate) administrators: Vec<Box<str>>,
+    /// A session ends when nothing was heard of it for so long, seconds; an open page counts as heard.
+    pub(crate) session_idle_s: u64,
+    /// A session ends after so long in any case, seconds.
+    pub(crate) session_max_s: u64,
+    /// File of the history (SQLite); `None`: nothing is kept.
+    pub(crate) history: Option<PathBuf>,
+    /// Days the history is kept; 0: for ever.
+    pub(crate) history_days: u32,
+    /// How the page looks and behaves.
+    pub(crate) page: PageSettings,
+}
+
+/// How the page looks and behaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PageSettings {
+    /// Language; empty: the browser's.
+    pub(crate) language: Box<str>,
+    /// Sound of a preview: `default`, a URL, or empty for none.
+    pub(crate) audio: Box<str>,
+    /// Keys, empty: none.
+    pub(crate) hotkey_accept: Box<str>,
+    /// See there.
+    pub(crate) hotkey_reject: Box<str>,
+    /// See there.
+    pub(crate) hotkey_help: Box<str>,
+    /// Where help is; empty: no button.
+    pub(crate) help_url: Box<str>,
+    /// A help button in the main panel.
+    pub(crate) help_in_main: bool,
+    /// A help button in the preview.
+    pub(crate) help_in_preview: bool,
+    /// Keys of user data in the order they are shown, `KEY` or `KEY=LABEL`.
+    pub(crate) fields: Vec<Box<str>>,
+    /// Other keys are not shown.
+    pub(crate) hide_other: bool,
+    /// What a redirect number may begin with; empty: there is no redirect.
+    pub(crate) redirect_prefixes: Vec<Box<str>>,
+}
+
+/// The preview API of the routers (hyper).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouterSettings {
+    /// Listener.
+    pub(crate) door: DoorSettings,
+    /// `env:NAME` or `file:PATH` of the bearer token; `None`: certificates or the network decide.
+    pub(crate) token_ref: Option<String>,
+    /// Longest body, bytes.
+    pub(crate) body_bytes_max: usize,
+    /// What a callback URL must begin with; empty: callbacks are refused.
+    pub(crate) callback_prefixes: Vec<Box<str>>,
 }
 
 /// Logs go to standard error; the platform rotates.

@@ -42,7 +42,7 @@ pub(crate) fn explain(ops: SocketAddr, worker: &str) -> Exit {
 }
 
 /// One GET, one answer, JSON.
-fn get(ops: SocketAddr, path: &str) -> Result<Value, String> {
+pub(crate) fn get(ops: SocketAddr, path: &str) -> Result<Value, String> {
     let body = fetch(ops, path).map_err(|e| e.to_string())?;
     let value: Value = serde_json::from_slice(&body).map_err(|e| format!("the answer is not JSON ({e})"))?;
     match value["error"].as_str() {

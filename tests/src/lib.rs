@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bridge;
+mod browser;
 mod certificates;
 mod daemon;
 mod device;
@@ -19,6 +20,7 @@ mod sipp;
 mod wire;
 
 pub use bridge::{Bridge, BridgeOptions, Request};
+pub use browser::{Browser, Page, Response, exchange};
 pub use certificates::{Authority, Identity};
 pub use daemon::{Daemon, Folder, Setup, connector};
 pub use device::Device;

@@ -72,6 +72,7 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
             format!("the operations listener has no login and {listen} can be reached from other machines; use 127.0.0.1 or a private network"),
         );
     }
+    super::web::check(draft, at, findings);
     switches(lines, document, &file.switches, findings);
 }
 
@@ -156,7 +157,7 @@ fn tls(tls: &TlsDraft, place: &Place, findings: &mut Findings) {
     }
 }
 
-fn readable(name: &str, path: &Path, place: &Place, findings: &mut Findings) {
+pub(super) fn readable(name: &str, path: &Path, place: &Place, findings: &mut Findings) {
     if let Err(why) = std::fs::File::open(path) {
         findings.error(place, format!("`{name}` {} cannot be read: {why}", path.display()));
     }
@@ -232,6 +233,7 @@ pub(crate) fn persons(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, pe
         let at = place(lines, document, "connector.people");
         findings.warning(&at, "there are no workers; write `people = \"people.csv\"` in [connector], or `[[person]]`");
     }
+    super::web::persons(&file.draft, persons, |path| place(lines, document, path), findings);
     let watched = persons.iter().filter(|p| !p.sip_uri.is_empty()).count();
     let (each, watchers) = (file.draft.uc.pace.users_per_watcher_max as usize, file.watchers.len());
     if file.draft.mode.has_uc() && each > 0 && watchers > 0 && watched > each * watchers {

@@ -2,6 +2,7 @@
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use super::publish::{self, StateDraft};
 use super::simple::{self, CredentialDraft};
+use super::web::{self, ServerTlsDraft};
 use std::fmt::Write as _;
 
 /// A section of the file for documentation.
@@ -39,6 +40,7 @@ fn rows<T: Default>(options: &[Opt<T>]) -> Vec<Doc> {
 fn sections() -> Vec<Section> {
     let section = |path, doc, rows| Section { path, many: false, optional: false, doc, rows };
     let tls = || rows::<TlsDraft>(options::TLS);
+    let server_tls = || rows::<ServerTlsDraft>(web::SERVER_TLS);
     let person = PERSON.map(|(key, sample, doc)| Doc { key, doc, kind: "text".into(), default: None, sample, required: key == "employee_id" });
     vec![
         section("connector", "The connector itself.", rows::<Draft>(options::CONNECTOR)),
@@ -82,6 +84,11 @@ fn sections() -> Vec<Section> {
         ),
         section("publish.push", "Mode `push-only`: the state (`[[publish.state]]`) that each agent state shows.", rows::<Draft>(publish::PUSH)),
         Section { many: true, optional: true, ..section("publish.state", "A state that can be published.", rows::<StateDraft>(publish::STATE)) },
+        section("preview", "Interaction previews: a router asks, a worker's page shows, the worker decides.", rows::<Draft>(web::PREVIEW)),
+        section("web", "The workers' pages.", rows::<Draft>(web::WEB)),
+        Section { optional: true, ..section("web.tls", "TLS of the workers' pages.", server_tls()) },
+        section("router", "The preview API for routing strategies.", rows::<Draft>(web::ROUTER)),
+        Section { optional: true, ..section("router.tls", "TLS of the preview API.", server_tls()) },
         section("limits", "Limits against peers and against ourselves; bytes unless the name says otherwise.", rows::<Draft>(options::LIMITS)),
         section("ops", "The operations listener.", rows::<Draft>(options::OPS)),
         section("log", "Logs, on standard error.", rows::<Draft>(options::LOG)),

@@ -1,12 +1,13 @@
 //! The one table of options: name, meaning, range, place. Parser, example file and reference are made from it.
 use super::simple::Kind;
 use super::slot::{Profile, Slot, Transport};
+use super::web::{ServerTlsDraft, router_default, web_default};
 use crate::presence_xml::source::Location;
-use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, TlsProfile, TlsSettings};
+use crate::settings::{BridgeAddress, LogFormat, LogSettings, OpsSettings, RouterSettings, TlsProfile, TlsSettings, WebSettings};
 use std::path::PathBuf;
 use uc_core::config::{
-    CalendarState, ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PublishConfig, Redundancy, Rule, SimpleConfig,
-    UcConfig,
+    CalendarState, ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, Rule,
+    SimpleConfig, UcConfig,
 };
 use uc_core::presence::Class;
 
@@ -69,6 +70,11 @@ pub(crate) struct Draft {
     pub(crate) limits: Limits,
     pub(crate) write_queue_bytes_max: usize,
     pub(crate) ops: OpsSettings,
+    pub(crate) preview: PreviewConfig,
+    pub(crate) web: WebSettings,
+    pub(crate) web_tls: ServerTlsDraft,
+    pub(crate) router: RouterSettings,
+    pub(crate) router_tls: ServerTlsDraft,
     pub(crate) log: LogSettings,
     pub(crate) note_level: NoteLevel,
 }
@@ -100,6 +106,11 @@ impl Default for Draft {
             limits: Limits::default(),
             write_queue_bytes_max: 4 << 20,
             ops: OpsSettings { listen: Some(crate::cli::OPS_DEFAULT), connections_max: 64, show_notes: false, token_ref: None },
+            preview: PreviewConfig::default(),
+            web: web_default(),
+            web_tls: ServerTlsDraft::default(),
+            router: router_default(),
+            router_tls: ServerTlsDraft::default(),
             log: LogSettings { format: LogFormat::Human, show_notes: false, tlib_messages: false },
             note_level: NoteLevel::Info,
         }
@@ -565,6 +576,6 @@ pub(crate) const PERSON: [(&str, &str, &str); 12] = [
     ("dns", "\"5002@SIP_Switch\"", "DNs with their switch; several are joined by `;`."),
     ("place", "\"Place_5002\"", "Place."),
     ("groups", "\"sales;support\"", "Groups, joined by `;`."),
-    ("web_password_hash", "\"\"", "argon2 hash for the web client; empty: none."),
+    ("web_password_hash", "\"\"", "argon2id hash for the workers' pages, as `uc-connector hash-password` prints it; empty: no login."),
     ("sync", "\"both\"", "Directions that work for this worker, as far as the mode has them: `both` (also when empty), `pull`, `push`, `off`."),
 ];

@@ -5,6 +5,7 @@ use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, Swit
 use super::publish::{self, StateDraft};
 use super::simple::{self, CredentialDraft};
 use super::slot::Profile;
+use super::web;
 use crate::people::{Field, People, Row, list};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -54,7 +55,7 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
     let mut reader = Reader { lines, folder, findings };
     let mut draft = Draft::default();
     simple::begin(document, &mut draft);
-    let top = ["connector", "standalone", "choice", "uc", "switch", "cti", "presence", "publish", "limits", "ops", "log", "person"];
+    let top = ["connector", "standalone", "choice", "uc", "switch", "cti", "presence", "publish", "preview", "web", "router", "limits", "ops", "log", "person"];
     reader.section::<Draft>("", document, &[], &top, &mut draft);
     reader.child("connector", document, options::CONNECTOR, &[], &mut draft);
     // The profile is where the pace starts from, so it comes first.
@@ -109,6 +110,15 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
             reader.item("publish.state", table, publish::STATE, &[], &mut state, &place);
             states.push((state, place));
         }
+    }
+    reader.child("preview", document, web::PREVIEW, &[], &mut draft);
+    reader.child("web", document, web::WEB, &["tls"], &mut draft);
+    if let Some(table) = reader.table("web", document) {
+        reader.child("web.tls", table, web::SERVER_TLS, &[], &mut draft.web_tls);
+    }
+    reader.child("router", document, web::ROUTER, &["tls"], &mut draft);
+    if let Some(table) = reader.table("router", document) {
+        reader.child("router.tls", table, web::SERVER_TLS, &[], &mut draft.router_tls);
     }
     reader.child("limits", document, options::LIMITS, &[], &mut draft);
     reader.child("ops", document, options::OPS, &[], &mut draft);

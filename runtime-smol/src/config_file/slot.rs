@@ -6,7 +6,7 @@ use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
-use uc_core::config::{CalendarState, CallRule, ForeignRule, Mode, NoteLevel, Oversize, Redundancy, Rule, UcEndpoint};
+use uc_core::config::{CalendarState, CallRule, ForeignRule, Mode, NotReadyRule, NoteLevel, Oversize, Redundancy, Rule, UcEndpoint};
 
 /// Where a value goes.
 pub(crate) enum Slot<'a> {
@@ -108,6 +108,7 @@ word!(NoteLevel: "debug" => Self::Debug, "info" => Self::Info, "warn" => Self::W
 word!(Option<Redundancy>: "single" => Some(Redundancy::Single), "warm" => Some(Redundancy::Warm), "hot" => Some(Redundancy::Hot));
 word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" => Some(CalendarState::Tentative), "busy" => Some(CalendarState::Busy), "out-of-office" => Some(CalendarState::OutOfOffice));
 word!(TlsProfile: "rustls" => Self::Rustls, "openssl" => Self::OpenSsl);
+word!(NotReadyRule: "withdraw" => Self::Withdraw, "keep" => Self::Keep);
 word!(LogFormat: "human" => Self::Human, "json" => Self::Json, "genesys" => Self::Genesys);
 
 impl Slot<'_> {

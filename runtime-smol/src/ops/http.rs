@@ -1,6 +1,6 @@
 //! tiny_http behind the gate: few named threads that read a request, ask the driver, and print the answer; rebuilt when its accept thread has died.
 use super::json;
-use super::{Filter, OpsKind, OpsReply, OpsRequest, Overview, ROWS_MAX, StateFault, Tally, WorkerRow, gate};
+use super::{Facing, Filter, OpsKind, OpsReply, OpsRequest, Overview, ROWS_MAX, StateFault, Tally, WorkerRow, gate};
 use crate::settings::OpsSettings;
 use smol::channel::{self, Sender};
 use std::io::{self, Read as _};
@@ -75,12 +75,12 @@ impl Drop for Listening {
 ///
 /// # Errors
 /// The address cannot be bound, or the socket of tiny_http cannot be made.
-pub(crate) fn start(settings: &OpsSettings, asks: Sender<OpsRequest>) -> io::Result<Option<Listening>> {
-    start_with(settings, asks, gate::Limits::default())
+pub(crate) fn start(settings: &OpsSettings, asks: Sender<OpsRequest>, facing: Facing) -> io::Result<Option<Listening>> {
+    start_with(settings, asks, facing, gate::Limits::default())
 }
 
 /// [`start`] with other limits.
-pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, limits: gate::Limits) -> io::Result<Option<Listening>> {
+pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, facing: Facing, limits: gate::Limits) -> io::Result<Option<Listening>> {
     let Some(listen) = settings.listen else { return Ok(None) };
     let listener = TcpListener::bind(listen)?;
     listener.set_nonblocking(true)?;
@@ -95,6 +95,7 @@ pub(super) fn start_with(settings: &OpsSettings, asks: Sender<OpsRequest>, limit
         token,
         loopback: listen.ip().is_loopback(),
         tally: Mutex::new(None),
+        facing,
     });
     site.rebuild()?;
     let (broken, breaks) = channel::bounded(1);
@@ -161,6 +162,7 @@ struct Site {
     /// Bound to this machine only: other names in `Host` are a web page's trick (DNS rebinding).
     loopback: bool,
     tally: Mutex<Option<(Instant, Tally)>>,
+    facing: Facing,
 }
 
 /// An answer.
@@ -323,11 +325,12 @@ impl Site {
                 let overview = self.overview()?;
                 Answer { status: if overview.obstacles().is_empty() { 200 } else { 503 }, ..Answer::text(JSON, json::ready(&overview)) }
             }
-            "/metrics" => Answer::text(METRICS, crate::metrics::print(&self.overview()?, &self.tally()?)),
+            "/metrics" => Answer::text(METRICS, crate::metrics::print(&self.overview()?, &self.tally()?, &self.facing)),
             "/api/v1/summary" => Answer::text(JSON, json::summary(&self.overview()?, &self.tally()?)),
             "/api/v1/links" => Answer::text(JSON, json::links(&self.overview()?)),
             "/api/v1/openapi.json" => Answer::text(JSON, include_str!("page/openapi.json")),
             "/api/v1/workers" => self.workers(query)?,
+            "/api/v1/previews" => self.previews(query),
             _ => match path.strip_prefix("/api/v1/workers/") {
                 Some(rest) => match rest.strip_suffix("/explain") {
                     Some(id) => self.explain(&decode(id))?,
@@ -353,6 +356,23 @@ impl Site {
         }
         let (rows, next) = self.rows(from, limit, &filter)?;
         Ok(Answer::text(JSON, json::workers(&rows, next, self.overview()?.workers, self.show_notes.load(Ordering::Relaxed))))
+    }
+
+    /// Sums of the history of previews, for `report`.
+    fn previews(&self, query: &str) -> Answer {
+        let Some((_, path)) = &self.facing.history else { return Answer::error(404, "no history is kept (option `web.history`)") };
+        let (mut from, mut to) = (0, u64::MAX);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match (name, value.parse()) {
+                ("from", Ok(ms)) => from = ms,
+                ("to", Ok(ms)) => to = ms,
+                _ => return Answer::error(400, "the parameters are from and to, milliseconds of the wall clock, UTC"),
+            }
+        }
+        match crate::history::read(path, from, to) {
+            Ok(sums) => Answer::text(JSON, crate::web::told(from, to, &sums, &[]).to_string()),
+            Err(why) => Answer::error(503, &why),
+        }
     }
 
     fn worker(&self, employee_id: &str) -> Result<Answer, Silent> {

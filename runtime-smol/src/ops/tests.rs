@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use uc_core::Now;
 use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
-    TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
+    SwitchConfig, TServerConfig, UcConfig,
 };
 use uc_core::entropy::Seed;
 
@@ -80,7 +80,7 @@ fn limited(workers: u32, connections_max: usize, limits: gate::Limits) -> Listen
         show_notes: false,
         token_ref: Some(format!("file:{}", token_file().display())),
     };
-    http::start_with(&settings, asks, limits).unwrap().unwrap()
+    http::start_with(&settings, asks, super::Facing::default(), limits).unwrap().unwrap()
 }
 
 fn connect(at: &Listening) -> TcpStream {

@@ -183,6 +183,28 @@ impl Source {
     }
 }
 
+/// Sends a document of JSON to a URL; the status of the answer.
+///
+/// # Errors
+/// One sentence: it could not be delivered.
+pub(crate) fn post(url: &Url, tls: &TlsSettings, body: &str) -> Result<u16, String> {
+    let deadline = Instant::now() + WITHIN;
+    let mut wire = Wire::connect(url, tls, deadline)?;
+    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    let head = format!(
+        "POST {} HTTP/1.0\r\nHost: {host}:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nUser-Agent: UCConnector/{}\r\n\r\n",
+        url.path,
+        url.port,
+        body.len(),
+        env!("CARGO_PKG_VERSION"),
+    );
+    wire.write(format!("{head}{body}").as_bytes(), deadline)?;
+    let mut answer = Plain::default();
+    while !answer.bytes.contains(&b'\n') && answer.bytes.len() < HEAD_BYTES_MAX && wire.read(&mut answer, deadline)? {}
+    let line = String::from_utf8_lossy(answer.bytes.split(|b| *b == b'\n').next().unwrap_or_default()).into_owned();
+    line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.trim().parse().ok()).ok_or_else(|| "the answer is not HTTP".into())
+}
+
 /// Plaintext as it comes.
 #[derive(Default)]
 struct Plain {
