@@ -24,8 +24,11 @@ use uc_core::offer::OfferId;
 pub(super) const BODY_BYTES_MAX: usize = 16 << 10;
 /// Longest external number.
 const NUMBER_BYTES_MAX: usize = 32;
-/// Languages the page speaks.
-const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "ja", "ar"];
+/// Languages the page speaks: what its own list says, so that one more needs no code.
+fn languages() -> Value {
+    let list = super::assets::FILES.iter().find(|(name, _)| *name == "i18n/index.json");
+    list.and_then(|(_, bytes)| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+}
 
 /// What a login may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,7 +218,7 @@ fn ui(settings: &Settings, menu: &Menu, redirect: &Redirect, role: Role) -> Valu
         }),
     };
     json!({
-        "languages": LANGUAGES, "language": some(&page.language), "audio": audio,
+        "languages": languages(), "language": some(&page.language), "audio": audio,
         "hotkeys": { "accept": page.hotkey_accept, "reject": page.hotkey_reject, "help": page.hotkey_help },
         "help": help, "fields": fields, "hideOther": page.hide_other, "redirect": redirect,
         "logout": menu.logout, "follow": menu.mode.has_uc(), "states": menu.catalogue.states.iter().map(state).collect::<Vec<_>>(),

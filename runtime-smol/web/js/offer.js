@@ -87,7 +87,7 @@ on("offer", (offer) => {
   const seconds = Math.max(0, Math.round((endsAt - performance.now()) / 1000));
   if (!shown) show(id);
   else tabs();
-  announce(what + ". " + t("seconds", { n: seconds }) + ". " + rows(offer).known.map(([label, value]) => label + ": " + value).join(". "));
+  announce(what + ". " + t("seconds", { n: seconds }) + ". " + rows(offer).known.map(([label, value]) => label + ": " + value).join(", "));
   void alarm.ring(id, what, rows(offer).known.slice(0, 3).map(([label, value]) => label + ": " + value).join("\n"));
 });
 

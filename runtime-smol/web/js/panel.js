@@ -51,7 +51,7 @@ function show() {
   $("status-icon").replaceChildren(iconOf(shown));
   text($("status-text"), words);
   const presence = state?.presence;
-  const note = [presence?.class ? t("presence", { name: presenceName(presence.class) }) : "", presence?.note ?? ""].filter(Boolean).join(" · ");
+  const note = [presence?.class && presence.class !== "unknown" ? t("presence", { name: presenceName(presence.class) }) : "", presence?.note ?? ""].filter(Boolean).join(" · ");
   text($("status-note"), note);
   $("status-note").hidden = !note;
   button("status-button").disabled = !state;
