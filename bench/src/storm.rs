@@ -67,6 +67,7 @@ fn config(workers: usize) -> Config {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
+            routers: Vec::new(),
             timers: CtiTimers::default(),
             pace: CtiPace::open(),
         },

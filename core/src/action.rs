@@ -85,10 +85,20 @@ pub enum Action {
         /** what */
         choice: Option<crate::input::Choice>,
     },
-    /// Answers a router's request; exactly once for each.
+    /// Answers a router's request that the driver handed in; exactly once for each.
     AnswerPreview {
         /** which */
         id: RequestId,
+        /** with what */
+        answer: Box<PreviewAnswer>,
+    },
+    /// Answers a router's request that came through a bridge ([`crate::cti_event::RouterMessage`]); exactly once for each. Driver:
+    /// [`crate::codec::cti::bridge::preview_result`] and [`crate::codec::cti::bridge::Writer::encode_message`].
+    AnswerRouter {
+        /** connection */
+        link: CtiLinkId,
+        /** `RequestID` */
+        request: i64,
         /** with what */
         answer: Box<PreviewAnswer>,
     },

@@ -9,15 +9,16 @@ pub use checkpoint::RestoreFault;
 use crate::action::Action;
 use crate::config::Config;
 use crate::cti::CtiSide;
+use crate::cti_event::{CtiEvent, RouterMessage};
 use crate::cx::{Cx, Out};
 use crate::deadlines::{Deadlines, Due, TimerKey};
 use crate::directory::Directory;
 use crate::entropy::{Entropy, Seed};
 use crate::fact::Facts;
 use crate::fingerprint::Fp;
-use crate::id::{DnId, UserId};
+use crate::id::{CtiLinkId, DnId, UserId};
 use crate::input::{Input, WorkerCommand};
-use crate::offer::{OfferView, ReportId, ReportView, RequestView, RouterEvent};
+use crate::offer::{BRIDGE_REQUESTS, OfferView, ReportId, ReportView, RequestView, RouterEvent};
 use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
@@ -105,7 +106,11 @@ impl Connector {
             Input::Uc { link, event } => self.uc.on_event(&mut cx!(self, now), link, event),
             Input::Cti { link, event } => {
                 let released = self.offers.released(&event).filter(|_| self.cti.is_connected(link));
+                let message = if let CtiEvent::Router(message) = event { Some(message) } else { None };
                 self.cti.on_event(&mut cx!(self, now), link, event);
+                if let Some(message) = message {
+                    self.on_router(now, link, message);
+                }
                 if let Some(conn) = released {
                     self.offers.on_released(&mut cx!(self, now), conn);
                 }
@@ -119,6 +124,15 @@ impl Connector {
         }
         self.run_due(now);
         self.settle(now);
+    }
+
+    /// A message of a router behind a bridge becomes a request like those the driver hands in.
+    fn on_router(&mut self, now: Now, link: CtiLinkId, message: &RouterMessage<'_>) {
+        let Some(asked) = self.cti.on_router(&mut cx!(self, now), link, message) else { return };
+        match asked.op {
+            Some(op) => message.with_event(op, asked.id, &asked.key, |event| self.offers.on_router(&mut cx!(self, now), &self.presence, event)),
+            None => crate::offers::refuse(&mut cx!(self, now), asked.id, &alloc::format!("there is no message {}", message.name)),
+        }
     }
 
     fn run_due(&mut self, now: Now) {
@@ -194,7 +208,16 @@ impl Connector {
 
     /// The next thing to do; `None` when everything has been taken.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.out.actions.pop_front()
+        loop {
+            match self.out.actions.pop_front()? {
+                Action::AnswerPreview { id, answer } if id.0 >= BRIDGE_REQUESTS => {
+                    if let Some(action) = self.cti.answer_router(id, answer) {
+                        return Some(action);
+                    }
+                }
+                action => return Some(action),
+            }
+        }
     }
 
     /// When to hand in [`Input::Wake`] at the latest, and why. "Now" while actions wait.

@@ -2,6 +2,8 @@
 //! Whole messages (all attributes, in order) are [`crate::codec::cti::Message`]; logs, decoders and later features use those.
 use crate::codec::cti::CtiFault;
 use crate::uc_event::CloseCause;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 /// Something arrived on, or happened to, a bridge connection.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub enum CtiEvent<'a> {
     Control(Control<'a>),
     /// An `evt` line.
     Event(&'a TEvent<'a>),
+    /// An `evt` line of a router.
+    Router(&'a RouterMessage<'a>),
     /// A line that is not `ucc-bridge/1`. [`CtiFault::is_fatal`]: close.
     Malformed(&'a CtiFault),
 }
@@ -117,4 +121,44 @@ pub struct TEvent<'a> {
     pub error_code: Option<i32>,
     /// `AttributeErrorMessage`, raw JSON text content.
     pub error_text: &'a str,
+}
+
+/// A message of a router (`spec/bridge.md` 7, `spec/uc-connector-functional.md` 5.3). Absent texts are empty; borrowed unless there are escapes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterMessage<'a> {
+    /// Name as written; [`crate::offer::PreviewOp::from_name`] knows it.
+    pub name: Cow<'a, str>,
+    /// `RequestID`; a cancellation may come without and is not answered then.
+    pub request: Option<i64>,
+    /// `agent`
+    pub agent: Cow<'a, str>,
+    /// `connId`
+    pub conn: Cow<'a, str>,
+    /// `dn`
+    pub dn: Cow<'a, str>,
+    /// `mediaType`
+    pub media: Cow<'a, str>,
+    /// `switch`
+    pub switch: Cow<'a, str>,
+    /// `targets`
+    pub targets: Cow<'a, str>,
+    /// `StatusMessage`, else `Message`: why a cancellation.
+    pub text: Cow<'a, str>,
+    /// `userData`
+    pub data: RouterData<'a>,
+}
+
+/// `userData` in one of its two forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouterData<'a> {
+    /// `key:value|key:value`
+    Text(Cow<'a, str>),
+    /// A list; nested ones are taken apart.
+    Pairs(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+}
+
+impl Default for RouterData<'_> {
+    fn default() -> Self {
+        Self::Text(Cow::Borrowed(""))
+    }
 }

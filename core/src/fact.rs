@@ -2,6 +2,7 @@
 use crate::config::StateRow;
 use crate::id::{DnId, SwitchId, UserId};
 use crate::offer::ReportId;
+use crate::offer::RequestId;
 use crate::presence::{Activity, PresenceUpdate};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -30,6 +31,8 @@ pub(crate) enum Fact {
     Reported { report: ReportId, end: crate::offers::ReportEnd },
     /// An agent event, a snapshot, or an error about a DN (`cti` digests it).
     Agent { dn: DnId, news: crate::cti::AgentNews },
+    /// A request of a router behind a bridge: nobody waits for its answer any more.
+    RouterGone { id: RequestId },
 }
 
 /// The queue between up-passes; emptied within one `handle`.

@@ -5,9 +5,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A request of a router, numbered by the driver, never reused while the process lives.
+/// A request of a router, numbered by the driver below [`BRIDGE_REQUESTS`], never reused while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RequestId(pub u64);
+
+/// From here on the core numbers the requests that come through a bridge.
+pub const BRIDGE_REQUESTS: u64 = 1 << 63;
 
 /// An offer to one worker, numbered by the core, never reused while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

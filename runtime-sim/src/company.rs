@@ -97,6 +97,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
+            routers: Vec::new(),
             timers: CtiTimers::default(),
             pace: cti_pace,
         },

@@ -152,7 +152,7 @@ fn states(draft: &Draft, findings: &mut Findings) -> (Option<Catalogue>, Vec<Str
 
 /// Puts a checked file together. Total, so that it can be called before all checks are done; what it makes of a file with errors is thrown away.
 fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, faults): (Option<Catalogue>, Vec<String>)) -> Settings {
-    let File { draft, watchers, credentials, switches, conditions, .. } = file;
+    let File { draft, watchers, credentials, switches, bridges: mut routers, conditions, .. } = file;
     let kind = simple::kind(&draft, credentials.into_iter().map(|(credential, _)| credential).collect());
     let Draft {
         timezone,
@@ -178,6 +178,7 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
         web_tls,
         mut router,
         router_tls,
+        router_linger_s,
         log,
         note_level,
         ..
@@ -197,9 +198,16 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
     uc.tls = uc_transport == Transport::Tls;
     uc.kind = kind;
     uc.watchers = watchers.into_iter().map(|(w, _)| Watcher { epid: if w.epid.is_empty() { epid(&w.uri) } else { w.epid }, uri: w.uri }).collect();
-    let bridges = switches.iter().flat_map(|switch| &switch.servers).map(|server| bridge(&server.draft)).collect();
+    // Bridges of one name side by side, in the order of the file otherwise: links are numbered so.
+    let first = |name: &str, all: &[Server]| all.iter().position(|server| *server.draft.name == *name);
+    let order: Vec<_> = routers.iter().map(|server| first(&server.draft.name, &routers)).collect();
+    let mut sorted: Vec<_> = order.into_iter().zip(routers.drain(..)).collect();
+    sorted.sort_by_key(|(first, _)| *first);
+    routers.extend(sorted.into_iter().map(|(_, server)| server));
+    let bridges = switches.iter().flat_map(|switch| &switch.servers).chain(&routers).map(|server| bridge(&server.draft)).collect();
+    let routers = routers.chunk_by(|a, b| a.draft.name == b.draft.name).map(|servers| router_config(servers, &application, router_linger_s)).collect();
     let switches = switches.iter().map(|switch| switch_config(switch, &application)).collect();
-    let cti = CtiConfig { switches, ..cti };
+    let cti = CtiConfig { switches, routers, ..cti };
     // Unknown names were reported; UTC is never used for them.
     let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
@@ -212,17 +220,30 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
 
 fn switch_config(switch: &Switch, application: &str) -> SwitchConfig {
     let SwitchDraft { name, redundancy, session, linger_s, free_dns: _ } = &switch.draft;
-    let server = |server: &Server| TServerConfig {
-        name: server.draft.name.clone(),
-        address: server.draft.address.as_ref().map(print_bridge).unwrap_or_default().into(),
-    };
     SwitchConfig {
         name: name.clone(),
-        servers: switch.servers.iter().map(server).collect(),
+        servers: switch.servers.iter().map(server_config).collect(),
         redundancy: redundancy.unwrap_or(if switch.servers.len() < 2 { Redundancy::Single } else { Redundancy::Hot }),
         session: if session.is_empty() { format!("{application}-{name}").into() } else { session.clone() },
         linger_s: *linger_s,
         free_dns: switch.free_dns.clone(),
+    }
+}
+
+fn server_config(server: &Server) -> TServerConfig {
+    TServerConfig { name: server.draft.name.clone(), address: server.draft.address.as_ref().map(print_bridge).unwrap_or_default().into() }
+}
+
+/// A router and its bridges.
+fn router_config(servers: &[Server], application: &str, linger_s: u16) -> SwitchConfig {
+    let name = servers.first().map(|server| server.draft.name.clone()).unwrap_or_default();
+    SwitchConfig {
+        session: format!("{application}-{name}").into(),
+        servers: servers.iter().map(server_config).collect(),
+        redundancy: if servers.len() < 2 { Redundancy::Single } else { Redundancy::Warm },
+        linger_s,
+        name,
+        free_dns: Vec::new(),
     }
 }
 

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use uc_core::Input;
-use uc_core::codec::cti::bridge::{Line, LineFramer, Reader, Step, Writer};
+use uc_core::codec::cti::CtiFault;
+use uc_core::codec::cti::bridge::{Line, LineFramer, Reader, RouterLine, Step, Writer};
 use uc_core::cti_event::CtiEvent;
 use uc_core::id::CtiLinkId;
 use uc_core::uc_event::CloseCause;
@@ -106,21 +107,12 @@ async fn connect(address: &BridgeAddress, within: Duration) -> Result<Sock, Clos
 
 /// Hands in every complete line. `false`: the core closed the link meanwhile.
 fn take(hub: &mut Hub, link: CtiLinkId, epoch: u64, framer: &mut LineFramer, reader: &mut Reader) -> Result<bool, CloseCause> {
+    let is_router = hub.settings.core.server(link).is_some_and(|(switch, ..)| hub.settings.core.cti.is_router(switch));
     while hub.is_current(Link::Cti(link), epoch) {
         let (fault, fatal) = match framer.next() {
             Step::More => return Ok(true),
-            Step::Line(span) => match reader.decode(framer.bytes(span)) {
-                Ok(Line::Control(control)) => {
-                    hub.step(Input::Cti { link, event: CtiEvent::Control(control) }, &[]);
-                    continue;
-                }
-                Ok(Line::Event(event)) => {
-                    if hub.settings.log.tlib_messages {
-                        tlib_log::incoming(framer.bytes(span), &hub.connector, link, hub.now, &hub.settings.log);
-                    }
-                    hub.step(Input::Cti { link, event: CtiEvent::Event(&event) }, &[]);
-                    continue;
-                }
+            Step::Line(span) => match hand(hub, link, framer.bytes(span), reader, is_router) {
+                Ok(()) => continue,
                 Err(fault) => {
                     let fatal = fault.is_fatal();
                     (fault, fatal)
@@ -135,4 +127,37 @@ fn take(hub: &mut Hub, link: CtiLinkId, epoch: u64, framer: &mut LineFramer, rea
         }
     }
     Ok(false)
+}
+
+/// Hands in one line; which kind of line it is says the channel.
+fn hand(hub: &mut Hub, link: CtiLinkId, line: &[u8], reader: &mut Reader, is_router: bool) -> Result<(), CtiFault> {
+    let (control, event, message);
+    let what = if is_router {
+        match reader.decode_router(line)? {
+            RouterLine::Control(it) => {
+                control = it;
+                CtiEvent::Control(control)
+            }
+            RouterLine::Message(it) => {
+                message = it;
+                CtiEvent::Router(&message)
+            }
+        }
+    } else {
+        match reader.decode(line)? {
+            Line::Control(it) => {
+                control = it;
+                CtiEvent::Control(control)
+            }
+            Line::Event(it) => {
+                event = it;
+                CtiEvent::Event(&event)
+            }
+        }
+    };
+    if hub.settings.log.tlib_messages && matches!(what, CtiEvent::Event(_) | CtiEvent::Router(_)) {
+        tlib_log::incoming(line, &hub.connector, link, hub.now, &hub.settings.log);
+    }
+    hub.step(Input::Cti { link, event: what }, &[]);
+    Ok(())
 }

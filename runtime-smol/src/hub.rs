@@ -25,12 +25,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 use uc_core::codec::cti::CtiFault;
-use uc_core::codec::cti::bridge::Writer;
+use uc_core::codec::cti::bridge::{Writer, preview_result};
 use uc_core::codec::sip;
 use uc_core::config::{NoteLevel, UcEndpoint};
 use uc_core::cti_event::CtiEvent;
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, UcLinkId};
+use uc_core::offer::PreviewAnswer;
 use uc_core::uc_event::{CloseCause, SipRequest, Transport, UcEvent};
 use uc_core::{Action, Config, Connector, Input, Mono, Now};
 
@@ -195,6 +196,7 @@ impl Hub {
             Action::CloseUc { link } => self.close(Link::Uc(link)),
             Action::CloseCti { link } => self.close(Link::Cti(link)),
             Action::Note(note) => say::note(&note, &self.connector, self.now, &self.settings.log),
+            Action::AnswerRouter { link, request, answer } => self.answer_router(link, request, &answer),
             Action::AnswerPreview { id, answer } => self.answer_preview(id, *answer),
             Action::Page { user, news } => self.page_news(user, *news),
             Action::Record(record) => self.record_offer(&record),
@@ -265,6 +267,16 @@ impl Hub {
             tlib_log::outgoing(msg, &self.connector, link, self.now, &self.settings.log);
         }
         let _printed = writer.encode(msg, &self.connector, link, &mut secret, &mut conn.out());
+    }
+
+    fn answer_router(&mut self, link: CtiLinkId, request: i64, answer: &PreviewAnswer) {
+        let Some(conn) = self.dirtied(Link::Cti(link)) else { return };
+        let Some(writer) = self.cti.get_mut(link.index()).and_then(|slot| slot.writer.as_mut()) else { return };
+        let message = preview_result(request, answer, "");
+        writer.encode_message(&message, &mut conn.out());
+        if self.settings.log.tlib_messages {
+            tlib_log::answer(message, &self.connector, link, self.now, &self.settings.log);
+        }
     }
 
     /// Tells the bridge what is wrong with its line, before the core closes the connection (`spec/bridge.md` 3, `error`).

@@ -145,8 +145,7 @@ impl Names<'_> {
     }
 
     fn bridge(&self, link: CtiLinkId) -> String {
-        let switches = &self.connector.directory().config().cti.switches;
-        let server = switches.iter().flat_map(|switch| &switch.servers).nth(link.index());
+        let server = self.connector.directory().config().server(link).map(|(_, _, server)| server);
         server.map_or_else(|| "the bridge".to_owned(), |server| format!("T-Server {} at {}", server.name, server.address))
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use uc_core::Connector;
 use uc_core::config::{Config, Mode, Person, StateRow};
-use uc_core::id::{CtiLinkId, SwitchId, UserId};
+use uc_core::id::UserId;
 use uc_core::presence::{Activity, Class};
 use uc_core::views::{AgentState, ChoiceFault, Counters, CtiLinkView, LinkState, OverrideView, UcLinkView, WantView};
 
@@ -232,6 +232,8 @@ pub(crate) struct Overview {
 /// A bridge link with its names.
 #[derive(Clone, Debug)]
 pub(crate) struct CtiRow {
+    /// A router, not a T-Server.
+    pub(crate) is_router: bool,
     /// State.
     pub(crate) view: CtiLinkView,
     /// Switch.
@@ -252,7 +254,7 @@ impl Overview {
         if self.has_uc && !self.uc.iter().any(|(link, _)| link.state == LinkState::Up) {
             why.push("no connection to the UC platform is up".to_owned());
         }
-        let mut switches: Vec<&str> = self.cti.iter().map(|row| &*row.switch).collect();
+        let mut switches: Vec<&str> = self.cti.iter().filter(|row| !row.is_router).map(|row| &*row.switch).collect();
         switches.dedup();
         for switch in switches {
             if !self.cti.iter().any(|row| *row.switch == *switch && row.view.state == LinkState::Up) {
@@ -400,17 +402,10 @@ pub(crate) fn state_of(connector: &Connector, user: UserId) -> ShownRow {
 
 fn overview(connector: &Connector, extra: &Extra) -> Overview {
     let config = connector.directory().config();
-    let servers: Vec<(SwitchId, &str, &str, &str)> = config
-        .cti
-        .switches
-        .iter()
-        .enumerate()
-        .flat_map(|(at, switch)| switch.servers.iter().map(move |server| (SwitchId(at as u16), &*switch.name, &*server.name, &*server.address)))
-        .collect();
     let cti_row = |view: CtiLinkView| {
-        let CtiLinkId(at) = view.link;
-        let (_, switch, server, address) = servers.get(usize::from(at)).copied().unwrap_or((SwitchId(0), "", "", ""));
-        CtiRow { view, switch: switch.into(), server: server.into(), address: address.into() }
+        let (switch, server, address) =
+            config.server(view.link).map_or(("", "", ""), |(_, switch, server)| (&*switch.name, &*server.name, &*server.address));
+        CtiRow { is_router: config.server(view.link).is_some_and(|(id, ..)| config.cti.is_router(id)), view, switch: switch.into(), server: server.into(), address: address.into() }
     };
     let endpoint = |view: &UcLinkView| config.uc.endpoints.get(usize::from(view.endpoint)).map_or_else(String::new, |e| format!("{}:{}", e.host, e.port));
     Overview {

@@ -339,7 +339,7 @@ mod tests {
                 watchers: vec![Watcher { uri: "sip:w@example.com".into(), epid: "0a".into() }],
                 ..UcConfig::default()
             },
-            cti: CtiConfig { switches: vec![switch], timers: Default::default(), pace: uc_core::config::CtiPace::open() },
+            cti: CtiConfig { switches: vec![switch], routers: Vec::new(), timers: Default::default(), pace: uc_core::config::CtiPace::open() },
             presence: PresenceConfig::default(),
             people: vec![person],
             limits: Limits::default(),

@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     pub(crate) zone: jiff::tz::TimeZone,
     /// TLS towards the UC platform; `None`: TCP.
     pub(crate) uc_tls: Option<TlsSettings>,
-    /// Bridges, in the order of `core.cti.switches[..].servers` flattened: the index is the `CtiLinkId`.
+    /// Bridges, in the order of `core.cti.switches[..].servers` and `core.cti.routers[..].servers` flattened: the index is the `CtiLinkId`.
     pub(crate) bridges: Vec<BridgeSettings>,
     /// States chosen by hand.
     pub(crate) choice: ChoiceSettings,

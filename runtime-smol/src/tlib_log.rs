@@ -19,6 +19,11 @@ pub(crate) fn outgoing(msg: &CtiOut, connector: &Connector, link: CtiLinkId, now
     }
 }
 
+/// Logs an answer to a router.
+pub(crate) fn answer(message: Message, connector: &Connector, link: CtiLinkId, now: Now, settings: &LogSettings) {
+    put(message, Direction::ToServer, connector, link, now, settings);
+}
+
 /// Logs what came; `line` was understood before.
 pub(crate) fn incoming(line: &[u8], connector: &Connector, link: CtiLinkId, now: Now, settings: &LogSettings) {
     match parse_message(line) {

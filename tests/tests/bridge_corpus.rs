@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use uc_core::action::{CtiOut, CtiReq, ShortText};
-use uc_core::codec::cti::bridge::{Dir, Line, Reader, Writer, parse_message, print_message};
-use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge};
+use uc_core::codec::cti::bridge::{Dir, Line, Reader, RouterLine, Writer, parse_message, preview_result, print_message};
+use uc_core::cti_event::{RouterData, RouterMessage};
+use uc_core::offer::{PreviewAnswer, PreviewStatus};
+use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge, fuzz_router};
 use uc_core::config::{
     ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
     TServerConfig, UcConfig,
@@ -112,6 +114,7 @@ fn connector(open: Option<&Json>) -> Connector {
     let channel = text("ch");
     let server = TServerConfig { name: channel.strip_prefix("tserver:").unwrap_or(channel).into(), address: "127.0.0.1:1".into() };
     let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy, session: text("session").into(), linger_s: 30, free_dns: Vec::new() };
+    let (switches, routers) = if channel == "custom" { (Vec::new(), vec![switch]) } else { (vec![switch], Vec::new()) };
     let person =
         Person { employee_id: "e".into(), agent_login: "5002".into(), dns: [PersonDn { number: "5002".into(), switch: 0 }].into(), ..Person::default() };
     let config = Config {
@@ -121,7 +124,7 @@ fn connector(open: Option<&Json>) -> Connector {
         choice: ChoiceConfig::default(),
         application: text("client").into(),
         uc: UcConfig::default(),
-        cti: CtiConfig { switches: vec![switch], timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
+        cti: CtiConfig { switches, routers, timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
         presence: PresenceConfig::default(),
         people: vec![person],
         limits: Limits::default(),
@@ -161,6 +164,16 @@ fn action(json: &Json, wire: &str) -> CtiOut {
     }
 }
 
+/// The answer to a router as the connector makes it, from the answer on the wire.
+fn result(wire: &Message) -> Message {
+    let text = |name: &str| Box::from(wire.str(name).expect("text"));
+    let words = [PreviewStatus::Accepted, PreviewStatus::Rejected, PreviewStatus::Timeout, PreviewStatus::Canceled, PreviewStatus::Unavailable, PreviewStatus::Error];
+    let status = words.into_iter().find(|status| wire.str("Status") == Some(status.word())).expect("a status");
+    let answer = PreviewAnswer { status, text: text("StatusMessage"), user: None, agent: text("agent"), dn: text("dn"), switch: text("switch") };
+    let Some((_, Value::Long(number))) = wire.attrs.iter().find(|(name, _)| &**name == "RequestID") else { panic!("RequestID") };
+    preview_result(*number, &answer, &text("redirectNumber"))
+}
+
 #[test]
 fn the_writer_prints_what_the_connector_sends_byte_for_byte() {
     for rows in transcripts() {
@@ -170,11 +183,17 @@ fn the_writer_prints_what_the_connector_sends_byte_for_byte() {
             if json["op"] == "hello" {
                 writers.insert(row.connection, Writer::new(json["token"].as_str()));
             }
-            let connector = connector((json["op"] == "open").then_some(&json));
-            let dn = connector.directory().dn_by_number(SwitchId(0), "5002");
-            assert_eq!(dn, Some(DnId(0)));
             let mut out = Vec::new();
             let writer = writers.get_mut(&row.connection).expect("hello comes first");
+            if json["name"] == "PreviewInteractionResult" {
+                writer.encode_message(&result(&parse_message(row.wire.as_bytes()).expect("a result").1), &mut out);
+                assert_eq!(String::from_utf8(out).expect("UTF-8"), format!("{}\n", row.wire), "{}", row.place);
+                continue;
+            }
+            let connector = connector((json["op"] == "open").then_some(&json));
+            if json["ch"] != "custom" {
+                assert_eq!(connector.directory().dn_by_number(SwitchId(0), "5002"), Some(DnId(0)));
+            }
             assert!(writer.encode(&action(&json, &row.wire), &connector, CtiLinkId(0), &mut |_| None, &mut out), "{}", row.place);
             let printed = String::from_utf8(out).expect("UTF-8");
             // The status of a logout is the worker's presence, and nobody told this connector any.
@@ -222,10 +241,72 @@ fn check_digest(line: &Line<'_>, message: &Message, place: &str) {
     assert_eq!(event.snapshot_work_mode, extensions.and_then(|list| list.int("AgentWorkMode")), "{place}");
 }
 
+/// What [`RouterMessage`] should say, from the whole message.
+fn check_router(found: &RouterMessage<'_>, message: &Message, place: &str) {
+    let attr = |name: &str| message.attrs.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let text = |name: &str| match attr(name) {
+        Some(Value::Str(text)) => text.to_string(),
+        _ => String::new(),
+    };
+    assert_eq!(found.name, *message.name, "{place}");
+    assert_eq!(attr("RequestID"), found.request.map(Value::Long).as_ref(), "{place}");
+    for (field, name) in [
+        (&found.agent, "agent"),
+        (&found.conn, "connId"),
+        (&found.dn, "dn"),
+        (&found.media, "mediaType"),
+        (&found.switch, "switch"),
+        (&found.targets, "targets"),
+        (&found.text, "StatusMessage"),
+    ] {
+        assert_eq!(**field, text(name), "{place}: {name}");
+    }
+    match (&found.data, attr("userData")) {
+        (RouterData::Text(found), _) => assert_eq!(**found, text("userData"), "{place}"),
+        (RouterData::Pairs(found), Some(Value::Kv(list))) => {
+            let mut expected = Vec::new();
+            flat(list, &mut expected);
+            assert_eq!(found.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect::<Vec<_>>(), expected, "{place}");
+        }
+        other => panic!("{place}: {other:?}"),
+    }
+}
+
+fn flat(list: &KvList, out: &mut Vec<(String, String)>) {
+    for (key, value) in &list.pairs {
+        match value {
+            KvValue::Str(text) => out.push((key.to_string(), text.to_string())),
+            KvValue::Int(number) => out.push((key.to_string(), number.to_string())),
+            KvValue::List(list) => flat(list, out),
+            KvValue::Bin(_) => panic!("no bytes in the corpus"),
+        }
+    }
+}
+
+/// Takes one line of a bridge as its channel wants, and checks what was understood.
+fn take(reader: &mut Reader, custom: bool, row: &Row) -> Result<(), CtiFault> {
+    let whole = parse_message(row.wire.as_bytes());
+    if custom {
+        match (reader.decode_router(row.wire.as_bytes())?, whole) {
+            (RouterLine::Message(found), Ok((_, message))) => check_router(&found, &message, &row.place),
+            (RouterLine::Control(_), Err(_)) => {}
+            other => panic!("{}: {other:?}", row.place),
+        }
+        return Ok(());
+    }
+    let line = reader.decode(row.wire.as_bytes())?;
+    match whole {
+        Ok((_, message)) => check_digest(&line, &message, &row.place),
+        Err(_) => assert!(matches!(line, Line::Control(_)), "{}", row.place),
+    }
+    Ok(())
+}
+
 #[test]
 fn the_reader_takes_every_line_of_the_bridge_in_order_and_no_other_order() {
     for rows in transcripts() {
         let mut readers: BTreeMap<char, Reader> = BTreeMap::new();
+        let custom = rows.iter().any(|row| row.wire.contains("\"ch\":\"custom\""));
         for row in &rows {
             if row.to_bridge {
                 // A `hello` opens a new connection, and with it a new count.
@@ -236,11 +317,7 @@ fn the_reader_takes_every_line_of_the_bridge_in_order_and_no_other_order() {
             }
             let reader = readers.get_mut(&row.connection).expect("hello comes first");
             let before = reader.clone();
-            let line = reader.decode(row.wire.as_bytes()).unwrap_or_else(|fault| panic!("{}: {fault}", row.place));
-            match parse_message(row.wire.as_bytes()) {
-                Ok((_, message)) => check_digest(&line, &message, &row.place),
-                Err(_) => assert!(matches!(line, Line::Control(_)), "{}", row.place),
-            }
+            take(reader, custom, row).unwrap_or_else(|fault| panic!("{}: {fault}", row.place));
             assert!(matches!(reader.clone().decode(row.wire.as_bytes()), Err(CtiFault::Seq { .. })), "{}: a repeat", row.place);
             let gap = row.wire.replacen("\"seq\":", "\"seq\":1", 1);
             assert!(matches!(before.clone().decode(gap.as_bytes()), Err(CtiFault::Seq { .. })), "{}: a gap", row.place);
@@ -262,6 +339,7 @@ fn damaged_lines_are_never_taken_for_json_when_they_are_not() {
     let (mut taken, mut refused) = (0, 0);
     for row in transcripts().iter().flatten() {
         fuzz_bridge(row.wire.as_bytes());
+        fuzz_router(row.wire.as_bytes());
         for _ in 0..200 {
             let mut damaged = row.wire.clone().into_bytes();
             for _ in 0..1 + xorshift(&mut random) % 3 {
@@ -273,6 +351,7 @@ fn damaged_lines_are_never_taken_for_json_when_they_are_not() {
                 }
             }
             fuzz_bridge(&damaged);
+            fuzz_router(&damaged);
             let ours = parse_message(&damaged).is_ok() || Reader::default().decode(&damaged).is_ok();
             let theirs = serde_json::from_slice::<Json>(&damaged).is_ok();
             assert!(theirs || !ours, "taken, but no JSON: {}", String::from_utf8_lossy(&damaged));

@@ -130,6 +130,13 @@ fn bridge() {
 }
 
 #[test]
+fn router() {
+    let mut inputs = lines(files(&["corpus/bridge"]));
+    inputs.extend(files(&["tests/fuzz/seeds/bridge", "tests/fuzz/seeds/router"]));
+    replay(uc_core::codec::cti::fuzz_router, inputs, MUTATIONS);
+}
+
+#[test]
 fn layout() {
     replay(uc_core::codec::cti::fuzz_layout, files(&["corpus/tlib", "tests/fuzz/seeds/layout"]), MUTATIONS);
 }

@@ -1,4 +1,5 @@
 //! The contact centre: switches, T-Servers, timers and limits towards them.
+use crate::id::SwitchId;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -7,10 +8,27 @@ use alloc::vec::Vec;
 pub struct CtiConfig {
     /// One per switch.
     pub switches: Vec<SwitchConfig>,
+    /// Routers behind a bridge, which ask for previews (`spec/bridge.md` 7): servers like those of a switch, without DNs. Their links are numbered behind
+    /// those of the switches, and so are they where a [`SwitchId`] names them.
+    pub routers: Vec<SwitchConfig>,
     /// Timers.
     pub timers: CtiTimers,
     /// Own traffic limits.
     pub pace: CtiPace,
+}
+
+impl CtiConfig {
+    /// A switch, or a router with a number behind those.
+    #[must_use]
+    pub fn get(&self, id: SwitchId) -> Option<&SwitchConfig> {
+        self.switches.iter().chain(&self.routers).nth(id.index())
+    }
+
+    /// The number is that of a router.
+    #[must_use]
+    pub const fn is_router(&self, id: SwitchId) -> bool {
+        id.index() >= self.switches.len()
+    }
 }
 
 /// A switch and its T-Server or pair of T-Servers.

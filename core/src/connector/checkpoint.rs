@@ -158,6 +158,10 @@ fn stamp(config: &Config) -> u64 {
             add(number.as_bytes());
         }
     }
+    for router in &config.cti.routers {
+        add(router.name.as_bytes());
+        add(&(router.servers.len() as u64).to_le_bytes());
+    }
     for person in &config.people {
         add(person.employee_id.as_bytes());
         add(person.sip_uri.as_bytes());
@@ -209,6 +213,7 @@ mod tests {
                     linger_s: 30,
                     free_dns: Vec::new(),
                 }],
+                routers: Vec::new(),
                 timers: CtiTimers::default(),
                 pace: CtiPace::open(),
             },

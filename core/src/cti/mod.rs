@@ -8,9 +8,11 @@
 mod dns;
 mod events;
 mod link;
+mod router;
 mod switch;
 
 use crate::action::{Action, CtiOut, CtiReq, ShortText};
+use crate::config::CtiConfig;
 use crate::cti_event::{Control, CtiEvent, Role, TEvent};
 use crate::cx::Cx;
 use crate::deadlines::TimerKey;
@@ -43,6 +45,8 @@ pub enum CtiTimer {
     Pace(CtiLinkId),
     /// Hot standby: nobody became primary in time.
     Switchover(SwitchId),
+    /// A router has been away too long: what it asked for is withdrawn.
+    Router(SwitchId),
 }
 
 /// News about a DN, for presence.
@@ -96,6 +100,7 @@ pub(crate) enum Failure {
 pub(crate) struct CtiSide {
     links: Vec<Link>,
     switches: Vec<Switch>,
+    routers: router::Requests,
     counters: Counters,
     closing: bool,
 }
@@ -104,23 +109,26 @@ impl CtiSide {
     /// Builds links and switches from the configuration and asks for the first connections.
     pub(crate) fn start(cx: &mut Cx<'_>) -> Self {
         let mut it = Self::default();
-        it.build(cx);
+        it.build(cx, 0);
         it
     }
 
-    fn build(&mut self, cx: &mut Cx<'_>) {
-        for (at, config) in cx.config.cti.switches.iter().enumerate() {
+    /// Builds everything from switch `from` on; routers count behind the switches.
+    fn build(&mut self, cx: &mut Cx<'_>, from: usize) {
+        let config = &cx.config.cti;
+        for (at, config) in config.switches.iter().chain(&config.routers).enumerate().skip(from) {
             let switch = SwitchId(at as u16);
             let first = self.links.len() as u16;
             self.links.extend((0..config.servers.len()).map(|_| Link::new(switch)));
             self.switches.push(Switch::new(CtiLinkId(first), config.servers.len() as u16, config.redundancy));
         }
-        for dn in cx.directory.dns() {
+        let own = |dn: &DnId| cx.directory.switch_of(*dn).index() >= from;
+        for dn in cx.directory.dns().filter(own) {
             for link in self.links_of(cx.directory.switch_of(dn)) {
                 self.links[link.index()].rows.add(dn);
             }
         }
-        for switch in 0..self.switches.len() {
+        for switch in from..self.switches.len() {
             self.connect_switch(cx, switch);
         }
     }
@@ -141,7 +149,9 @@ impl CtiSide {
             CtiEvent::Connected => self.on_connected(cx, link),
             CtiEvent::Closed { why } => self.on_closed(cx, link, why),
             CtiEvent::Control(control) => self.on_control(cx, link, control),
-            CtiEvent::Event(event) => self.on_tevent(cx, link, event),
+            CtiEvent::Event(event) if !cx.config.cti.is_router(it.switch) => self.on_tevent(cx, link, event),
+            // Routers are heard by [`Self::on_router`]; a line of the other kind is the driver's mistake.
+            CtiEvent::Event(_) | CtiEvent::Router(_) => {}
             CtiEvent::Malformed(fault) => {
                 self.counters.malformed += 1;
                 cx.note(Note::CtiMalformed { link, fault: fault.to_string().into() });
@@ -188,29 +198,17 @@ impl CtiSide {
             }
             CtiTimer::Pace(link) => self.pump(cx, link),
             CtiTimer::Switchover(switch) => self.on_switchover_timer(cx, switch),
+            CtiTimer::Router(router) => self.on_router_timer(cx, router),
         }
     }
 
     /// The directory and `cx.config` are the new ones already.
     pub(crate) fn on_reconfigure(&mut self, cx: &mut Cx<'_>, old: &crate::Config, changes: &Changes) {
         if old.cti.switches != cx.config.cti.switches {
-            // Another set of servers: begin anew. Sessions are closed in good order, presence hears that the switches are down.
-            for at in 0..self.links.len() {
-                let link = CtiLinkId(at as u16);
-                if self.links[at].is_connected() {
-                    cx.act(Action::SendCti { link, msg: CtiOut::Bye });
-                }
-                self.links[at].forget(cx, link);
-                cx.act(Action::CloseCti { link });
-            }
-            for at in 0..self.switches.len() {
-                cx.clear(TimerKey::Cti(CtiTimer::Switchover(SwitchId(at as u16))));
-                cx.fact(Fact::SwitchDown { switch: SwitchId(at as u16) });
-            }
-            self.links.clear();
-            self.switches.clear();
-            self.build(cx);
-            return;
+            return self.rebuild(cx, &old.cti, 0);
+        }
+        if old.cti.routers != cx.config.cti.routers {
+            self.rebuild(cx, &old.cti, old.cti.switches.len());
         }
         for at in 0..self.links.len() {
             let link = CtiLinkId(at as u16);
@@ -225,6 +223,33 @@ impl CtiSide {
             }
             self.pump(cx, link);
         }
+    }
+
+    /// Another set of servers: begin anew from switch `from` on. Sessions are closed in good order, presence hears that the switches are down, what routers
+    /// asked for is withdrawn.
+    fn rebuild(&mut self, cx: &mut Cx<'_>, old: &CtiConfig, from: usize) {
+        let first = self.switches.get(from).map_or(self.links.len(), |switch| switch.first.index());
+        for at in first..self.links.len() {
+            let link = CtiLinkId(at as u16);
+            if self.links[at].is_connected() {
+                cx.act(Action::SendCti { link, msg: CtiOut::Bye });
+            }
+            self.links[at].forget(cx, link);
+            cx.act(Action::CloseCti { link });
+        }
+        for at in from..self.switches.len() {
+            let switch = SwitchId(at as u16);
+            cx.clear(TimerKey::Cti(CtiTimer::Switchover(switch)));
+            if old.is_router(switch) {
+                cx.clear(TimerKey::Cti(CtiTimer::Router(switch)));
+            } else {
+                cx.fact(Fact::SwitchDown { switch });
+            }
+        }
+        self.routers.withdraw_all(cx);
+        self.links.truncate(first);
+        self.switches.truncate(from);
+        self.build(cx, from);
     }
 
     /// Closes every session in good order. The bridge keeps or ends the server session by its own rules.
@@ -330,6 +355,7 @@ impl CtiSide {
         for link in &self.links {
             link.fingerprint(fp);
         }
+        self.routers.fingerprint(fp);
         for switch in &self.switches {
             fp.debug(&switch.active);
             fp.num(u64::from(switch.turn));

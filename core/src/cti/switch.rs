@@ -61,7 +61,7 @@ impl CtiSide {
         it.phase = Phase::Opening;
         it.window = window.max(1);
         it.ping_ms = u64::from(ping_s.clamp(1, 3600)) * 1000;
-        let linger_s = cx.config.cti.switches[it.switch.index()].linger_s;
+        let linger_s = cx.config.cti.get(it.switch).map_or(0, |switch| switch.linger_s);
         cx.act(Action::SendCti { link, msg: CtiOut::Open { linger_s } });
         cx.set(TimerKey::Cti(CtiTimer::Silence(link)), cx.now.mono + it.ping_ms);
     }
@@ -71,12 +71,14 @@ impl CtiSide {
         if it.phase != Phase::Opening {
             return;
         }
-        it.phase = Phase::Up { role, linked: false };
+        // Behind a router there is no CTI link to wait for.
+        it.phase = Phase::Up { role, linked: cx.config.cti.is_router(it.switch) };
         cx.clear(TimerKey::Cti(CtiTimer::Link(link)));
         cx.note(Note::CtiOpened { link, role, server: server.into() });
         let switch = it.switch;
         if takes_requests(role) {
             self.demote_others(cx, switch, link);
+            self.activate(cx, switch, link);
         } else {
             self.await_promotion(cx, switch, link);
         }
@@ -114,6 +116,9 @@ impl CtiSide {
     /// No server takes requests for now. Hot standby: the other one is expected to take over within `switchover_ms`; only then is it worth a line.
     fn retire(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
         self.switches[switch.index()].active = None;
+        if cx.config.cti.is_router(switch) {
+            return;
+        }
         cx.fact(Fact::SwitchDown { switch });
         if self.switches[switch.index()].redundancy == Redundancy::Hot {
             cx.set(TimerKey::Cti(CtiTimer::Switchover(switch)), cx.now.mono + cx.config.cti.timers.switchover_ms);
@@ -155,6 +160,9 @@ impl CtiSide {
         self.demote_others(cx, switch, link);
         self.switches[switch.index()].active = Some(link);
         cx.clear(TimerKey::Cti(CtiTimer::Switchover(switch)));
+        if cx.config.cti.is_router(switch) {
+            return;
+        }
         self.links[link.index()].rows.stale();
         cx.note(Note::SwitchUp { switch, link });
         cx.fact(Fact::SwitchUp { switch });
@@ -191,6 +199,7 @@ impl CtiSide {
         let switch = self.links[link.index()].switch;
         self.links[link.index()].forget(cx, link);
         self.deactivate(cx, switch, link);
+        self.routers.on_lost(cx, switch, link);
         let retry_ms = self.schedule(cx, switch, link, was_up);
         cx.note(Note::CtiClosed { link, why, retry_ms });
     }

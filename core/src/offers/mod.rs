@@ -28,7 +28,7 @@ use crate::directory::{Changes, Directory};
 use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
-use crate::offer::{OfferId, OfferRecord, OfferView, Outcome, PageEvent, PageNews, PreviewAnswer, PreviewStatus, ReportId, ReportView, RequestId, RequestView};
+use crate::offer::{OfferId, OfferRecord, OfferView, Outcome, PageEvent, PageNews, PreviewAnswer, PreviewStatus, ReportId, ReportView, RequestId, RequestView, RouterEvent};
 use crate::presence::Presence;
 use crate::time::{At, Mono};
 use crate::views::{AgentState, Counters, PreviewsView};
@@ -63,6 +63,8 @@ pub(crate) enum News {
     Switch(SwitchId),
     /// A report was answered.
     Reported(ReportId, ReportEnd),
+    /// Nobody waits for this answer any more.
+    Gone(RequestId),
 }
 
 /// What came of a report.
@@ -126,6 +128,7 @@ impl Offers {
             Fact::Agent { dn, .. } => News::Agent(*dn),
             Fact::SwitchUp { switch } | Fact::SwitchDown { switch } => News::Switch(*switch),
             Fact::Reported { report, end } => News::Reported(*report, *end),
+            Fact::RouterGone { id } => News::Gone(*id),
             _ => News::None,
         }
     }
@@ -135,6 +138,7 @@ impl Offers {
             News::None => {}
             News::Agent(dn) => self.on_agent(cx, presence, dn),
             News::Switch(switch) => self.reports.on_switch(switch),
+            News::Gone(id) => self.on_router(cx, presence, &RouterEvent::Gone { id }),
             News::Reported(report, end) => self.reports.on_end(cx, &mut self.counters, report, end),
         }
     }

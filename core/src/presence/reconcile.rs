@@ -96,7 +96,7 @@ impl Presence {
             Fact::Published { user, row } => self.on_published(cx, user, row),
             Fact::PublishFailed { user } => self.open_echo_window(cx, user),
             Fact::UserAction { user, state } => self.on_user_action(cx, user, state),
-            Fact::Reported { .. } => {} // previews only
+            Fact::Reported { .. } | Fact::RouterGone { .. } => {} // previews only
         }
     }
 

@@ -56,6 +56,7 @@ fn config(redundancy: Redundancy, workers: u32) -> Config {
         uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![SwitchConfig { name: "SIP_Switch".into(), servers, redundancy, session: "7f3a".into(), linger_s: 30, free_dns: Vec::new() }],
+            routers: Vec::new(),
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
             pace: CtiPace::open(),
         },

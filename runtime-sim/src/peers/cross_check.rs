@@ -172,7 +172,7 @@ fn config() -> Config {
         choice: ChoiceConfig::default(),
         application: "t".into(),
         uc: UcConfig::default(),
-        cti: CtiConfig { switches: Vec::new(), timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
+        cti: CtiConfig { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
         presence: PresenceConfig::default(),
         people: Vec::new(),
         limits: Limits::default(),

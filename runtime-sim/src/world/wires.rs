@@ -101,7 +101,7 @@ impl World {
                 self.give_back(bytes);
             }
             // No run has routers or pages yet.
-            Action::AnswerPreview { .. } | Action::Page { .. } | Action::Record(_) => {}
+            Action::AnswerPreview { .. } | Action::AnswerRouter { .. } | Action::Page { .. } | Action::Record(_) => {}
             Action::Note(note) => self.trace.tell(self.now, |out| std::fmt::Write::write_fmt(out, format_args!("{note}"))),
             Action::Drained => self.drained = true,
         }

@@ -74,6 +74,13 @@ pub(crate) fn draft(lines: &Lines<'_>, document: &DeTable<'_>, file: &File, find
     }
     super::web::check(draft, at, findings);
     switches(lines, document, &file.switches, findings);
+    for (nth, server) in file.bridges.iter().enumerate() {
+        bridge(server, findings);
+        let same = |other: &&Server| other.draft.address.is_some() && other.draft.address == server.draft.address;
+        if let Some(first) = file.bridges[..nth].iter().find(same) {
+            findings.error(&server.place, format!("the bridge at this address is already there in {}", first.place));
+        }
+    }
 }
 
 /// The UC platform.

@@ -89,6 +89,12 @@ fn sections() -> Vec<Section> {
         Section { optional: true, ..section("web.tls", "TLS of the workers' pages.", server_tls()) },
         section("router", "The preview API for routing strategies.", rows::<Draft>(web::ROUTER)),
         Section { optional: true, ..section("router.tls", "TLS of the preview API.", server_tls()) },
+        Section {
+            many: true,
+            optional: true,
+            ..section("router.bridge", "A router that asks for previews through a bridge (channel `custom`).", rows::<ServerDraft>(web::BRIDGE))
+        },
+        Section { optional: true, ..section("router.bridge.tls", "TLS towards the bridge above.", tls()) },
         section("limits", "Limits against peers and against ourselves; bytes unless the name says otherwise.", rows::<Draft>(options::LIMITS)),
         section("ops", "The operations listener.", rows::<Draft>(options::OPS)),
         section("log", "Logs, on standard error.", rows::<Draft>(options::LOG)),

@@ -75,6 +75,7 @@ pub(crate) struct Draft {
     pub(crate) web_tls: ServerTlsDraft,
     pub(crate) router: RouterSettings,
     pub(crate) router_tls: ServerTlsDraft,
+    pub(crate) router_linger_s: u16,
     pub(crate) log: LogSettings,
     pub(crate) note_level: NoteLevel,
 }
@@ -101,7 +102,7 @@ impl Default for Draft {
             simple_list: None,
             uc_transport: Transport::Tls,
             uc_tls: TlsDraft::default(),
-            cti: CtiConfig { switches: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::lync() },
+            cti: CtiConfig { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::lync() },
             presence: PresenceConfig::default(),
             limits: Limits::default(),
             write_queue_bytes_max: 4 << 20,
@@ -111,6 +112,7 @@ impl Default for Draft {
             web_tls: ServerTlsDraft::default(),
             router: router_default(),
             router_tls: ServerTlsDraft::default(),
+            router_linger_s: 0,
             log: LogSettings { format: LogFormat::Human, show_notes: false, tlib_messages: false },
             note_level: NoteLevel::Info,
         }

@@ -24,6 +24,8 @@ pub(crate) struct File {
     pub(crate) credentials: Vec<(CredentialDraft, Place)>,
     /// `[[switch]]`
     pub(crate) switches: Vec<Switch>,
+    /// `[[router.bridge]]`
+    pub(crate) bridges: Vec<Server>,
     /// `[[presence.condition]]`
     pub(crate) conditions: Vec<Condition>,
     /// `[[publish.state]]`
@@ -111,21 +113,25 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
             states.push((state, place));
         }
     }
+    let mut bridges = Vec::new();
     reader.child("preview", document, web::PREVIEW, &[], &mut draft);
     reader.child("web", document, web::WEB, &["tls"], &mut draft);
     if let Some(table) = reader.table("web", document) {
         reader.child("web.tls", table, web::SERVER_TLS, &[], &mut draft.web_tls);
     }
-    reader.child("router", document, web::ROUTER, &["tls"], &mut draft);
+    reader.child("router", document, web::ROUTER, &["tls", "bridge"], &mut draft);
     if let Some(table) = reader.table("router", document) {
         reader.child("router.tls", table, web::SERVER_TLS, &[], &mut draft.router_tls);
+        for (table, place) in reader.tables("router.bridge", table) {
+            bridges.push(reader.server("router.bridge", table, web::BRIDGE, place));
+        }
     }
     reader.child("limits", document, options::LIMITS, &[], &mut draft);
     reader.child("ops", document, options::OPS, &[], &mut draft);
     reader.child("log", document, options::LOG, &[], &mut draft);
     let switches = reader.tables("switch", document).into_iter().map(|(table, place)| reader.switch(table, place)).collect();
     let conditions = conditions::conditions(&rows, reader.findings);
-    File { draft, watchers, credentials, switches, conditions, states }
+    File { draft, watchers, credentials, switches, bridges, conditions, states }
 }
 
 struct Reader<'a, 't> {
@@ -140,15 +146,20 @@ impl Reader<'_, '_> {
         self.item("switch", table, options::SWITCH, &["server"], &mut draft, &place);
         let mut servers = Vec::new();
         for (table, place) in self.tables("switch.server", table) {
-            let mut draft = ServerDraft::default();
-            self.item("switch.server", table, options::SERVER, &["tls"], &mut draft, &place);
-            let mut tls = TlsDraft::default();
-            self.child("switch.server.tls", table, options::TLS, &[], &mut tls);
-            draft.tls = tls;
-            servers.push(Server { draft, place });
+            servers.push(self.server("switch.server", table, options::SERVER, place));
         }
         let free_dns = conditions::free_dns(&draft.free_dns, &place, self.findings);
         Switch { draft, place, servers, free_dns }
+    }
+
+    /// What is behind a bridge.
+    fn server(&mut self, path: &str, table: &DeTable<'_>, options: &[Opt<ServerDraft>], place: Place) -> Server {
+        let mut draft = ServerDraft::default();
+        self.item(path, table, options, &["tls"], &mut draft, &place);
+        let mut tls = TlsDraft::default();
+        self.child(&format!("{path}.tls"), table, options::TLS, &[], &mut tls);
+        draft.tls = tls;
+        Server { draft, place }
     }
 
     /// The table `path` (its last word) of `parent`, if there is one.

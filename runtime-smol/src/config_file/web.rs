@@ -1,7 +1,7 @@
 //! `[preview]`, `[web]`, `[router]`: interaction previews, the workers' pages, the routers' API.
 use super::checks::readable;
 use super::finding::{Findings, Place};
-use super::options::{DAY_MS, Draft, Opt, maybe, num, opt};
+use super::options::{DAY_MS, Draft, Opt, ServerDraft, maybe, must, num, opt};
 use super::slot::Slot;
 use crate::settings::{DoorSettings, PageSettings, RouterSettings, ServerTls, WebSettings};
 use std::path::PathBuf;
@@ -166,6 +166,7 @@ pub(crate) const WEB: &[Opt<Draft>] = &[
 
 /// `[router]`
 pub(crate) const ROUTER: &[Opt<Draft>] = &[
+    num("linger_s", 0, 3600, |d| Slot::U16(&mut d.router_linger_s), "Routers behind a bridge: how long previews stay open after the connection is lost, so that the router can ask again, seconds; 0: they are withdrawn at once."),
     opt("listen", |d| Slot::Listen(&mut d.router.door.listen), "Address of the preview API for routing strategies, or `off`."),
     num(
         "connections_max",
@@ -188,6 +189,14 @@ pub(crate) const ROUTER: &[Opt<Draft>] = &[
         |d| Slot::Texts(&mut d.router.callback_prefixes),
         "What a callback URL must begin with, up to the first `/` of its path at least. Default: callbacks are refused.",
     ),
+];
+
+/// `[[router.bridge]]`
+pub(crate) const BRIDGE: &[Opt<ServerDraft>] = &[
+    must("name", "\"URS_1\"", |s| Slot::Text(&mut s.name), "Name of the router. Bridges of the same name are standbys of each other, in this order: one is connected at a time."),
+    must("address", "\"127.0.0.1:7020\"", |s| Slot::Bridge(&mut s.address), "Where the bridge is: `host:port` or `unix:/path`."),
+    maybe("transport", "\"tcp\"", |s| Slot::Word(&mut s.transport), "`tls` or `tcp`. Default: `tcp` on this machine, else `tls`; plain TCP to another machine is refused."),
+    maybe("token", "\"env:ROUTER_BRIDGE_TOKEN\"", |s| Slot::Secret(&mut s.token), "Where the token for the bridge's `hello` is: `env:NAME` or `file:/path`."),
 ];
 
 /// `[web.tls]`, `[router.tls]`

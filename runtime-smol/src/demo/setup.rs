@@ -120,5 +120,5 @@ fn cti(doors: &Doors) -> CtiConfig {
         linger_s: 30,
         free_dns: Vec::new(),
     };
-    CtiConfig { switches: vec![switch], timers: CtiTimers { backoff_min_ms: 200, ..CtiTimers::default() }, pace: CtiPace::open() }
+    CtiConfig { switches: vec![switch], routers: Vec::new(), timers: CtiTimers { backoff_min_ms: 200, ..CtiTimers::default() }, pace: CtiPace::open() }
 }

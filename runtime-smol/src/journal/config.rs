@@ -15,7 +15,7 @@ record! {
     Watcher { uri, epid }
     UcTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, address_avoid_ms, transaction_timeout_ms, keepalive_ms, probe_ms, refresh_lead_ms, refresh_min_ms, register_lead_ms, retry_after_default_ms, retry_after_max_ms, retry_ms, retry_max_ms, denied_retry_ms, resource_retry_ms, resubscribe_jitter_ms, expires_s }
     UcPace { batch_max, users_per_watcher_max, outstanding_max, requests_per_s, failover_spread_ms, redirects_max }
-    CtiConfig { switches, timers, pace }
+    CtiConfig { switches, routers, timers, pace }
     SwitchConfig { name, servers, redundancy, session, linger_s, free_dns }
     TServerConfig { name, address }
     CtiTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, request_timeout_ms, retry_min_ms, retry_max_ms, relogin_ms, terr_timeout_retry_ms, switchover_ms }

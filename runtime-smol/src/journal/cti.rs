@@ -1,7 +1,7 @@
 //! What bridge links give, in a journal.
 use super::{Field, Tag, choice, put_record, record};
 use uc_core::codec::cti::CtiFault;
-use uc_core::cti_event::{Control, CtiEvent, Role, TEvent};
+use uc_core::cti_event::{Control, CtiEvent, Role, RouterData, RouterMessage, TEvent};
 use uc_core::id::CtiLinkId;
 use uc_core::{Connector, Input, Now};
 
@@ -11,6 +11,30 @@ choice! {
 
 record! {
     TEvent<'a> { id, name, ref_id, this_dn, conn, call_state, agent_id, work_mode, agent_status, snapshot_work_mode, kw_status, kw_note, reason, ext_reason, error_code, error_text }
+    RouterMessage<'a> { name, request, agent, conn, dn, media, switch, targets, text, data }
+}
+
+impl<'a> Field<'a> for RouterData<'a> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => {
+                out.push(0);
+                text.put(out);
+            }
+            Self::Pairs(pairs) => {
+                out.push(1);
+                pairs.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        match u8::take(from)? {
+            0 => Field::take(from).map(Self::Text),
+            1 => Field::take(from).map(Self::Pairs),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Field<'a> for Control<'a> {
@@ -76,6 +100,7 @@ pub(crate) fn put(link: CtiLinkId, event: &CtiEvent<'_>, out: &mut Vec<u8>) {
         CtiEvent::Closed { .. } => Tag::CtiClosed,
         CtiEvent::Control(_) => Tag::CtiControl,
         CtiEvent::Event(_) => Tag::CtiEvent,
+        CtiEvent::Router(_) => Tag::CtiRouter,
         CtiEvent::Malformed(_) => Tag::CtiBroken,
     };
     put_record(out, tag, |out| {
@@ -85,6 +110,7 @@ pub(crate) fn put(link: CtiLinkId, event: &CtiEvent<'_>, out: &mut Vec<u8>) {
             CtiEvent::Closed { why } => why.put(out),
             CtiEvent::Control(control) => control.put(out),
             CtiEvent::Event(event) => event.put(out),
+            CtiEvent::Router(message) => message.put(out),
             CtiEvent::Malformed(fault) => fault.to_string().as_str().put(out),
         }
     });
@@ -101,6 +127,7 @@ pub(crate) fn replay(tag: Tag, mut from: &[u8], connector: &mut Connector, now: 
         Tag::CtiClosed => hand(CtiEvent::Closed { why: Field::take(&mut from)? }),
         Tag::CtiControl => hand(CtiEvent::Control(Field::take(&mut from)?)),
         Tag::CtiEvent => hand(CtiEvent::Event(&Field::take(&mut from)?)),
+        Tag::CtiRouter => hand(CtiEvent::Router(&Field::take(&mut from)?)),
         Tag::CtiBroken => hand(CtiEvent::Malformed(&CtiFault::Direction { got: Field::take(&mut from)? })),
         _ => return None,
     }

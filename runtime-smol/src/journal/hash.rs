@@ -82,6 +82,10 @@ impl ActionHash {
                 });
             }
             Action::AnswerPreview { id, answer } => self.answer(*id, answer),
+            Action::AnswerRouter { link, request, answer } => {
+                self.link(18, link.0, 0);
+                self.answer(RequestId(request.cast_unsigned()), answer);
+            }
             Action::Page { user, news } => self.news(user.0, news),
             Action::Record(record) => self.record(record),
             Action::Drained => self.link(11, 0, 0),

@@ -75,10 +75,12 @@ pub(crate) enum Tag {
     Router,
     /// What happened at a worker's pages.
     Page,
+    /// A message of a router behind a bridge, decoded.
+    CtiRouter,
 }
 
 impl Tag {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::Start,
         Self::Time,
         Self::Wake,
@@ -105,6 +107,7 @@ impl Tag {
         Self::Resume,
         Self::Router,
         Self::Page,
+        Self::CtiRouter,
     ];
 
     pub(crate) fn of(byte: u8) -> Option<Self> {
@@ -166,6 +169,17 @@ impl<'a> Field<'a> for u64 {
     }
 }
 
+/// Two in a row.
+impl<'a, A: Field<'a>, B: Field<'a>> Field<'a> for (A, B) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        Some((A::take(from)?, B::take(from)?))
+    }
+}
+
 macro_rules! unsigned {
     ($($kind:ty),*) => {$(
         impl<'a> Field<'a> for $kind {
@@ -187,6 +201,15 @@ impl<'a> Field<'a> for i32 {
     }
     fn take(from: &mut &'a [u8]) -> Option<Self> {
         u32::take(from).map(|n| n as Self)
+    }
+}
+
+impl<'a> Field<'a> for i64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.cast_unsigned().put(out);
+    }
+    fn take(from: &mut &'a [u8]) -> Option<Self> {
+        u64::take(from).map(u64::cast_signed)
     }
 }
 

@@ -32,7 +32,7 @@ fn connector(workers: u32) -> Connector {
         choice: ChoiceConfig::default(),
         application: "test".into(),
         uc: UcConfig::default(),
-        cti: CtiConfig { switches: vec![switch], timers: CtiTimers::default(), pace: CtiPace::lync() },
+        cti: CtiConfig { switches: vec![switch], routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::lync() },
         presence: PresenceConfig::default(),
         people: (0..workers).map(person).collect(),
         limits: Limits::default(),

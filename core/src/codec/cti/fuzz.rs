@@ -1,7 +1,9 @@
 //! Bodies of the fuzz targets, also run over the corpus by the tests. They panic when a property does not hold.
-use super::bridge::{Dir, Line, LineFramer, Reader, Step, parse_message, print_message};
+use super::bridge::{Dir, Line, LineFramer, Reader, RouterLine, Step, parse_message, print_message};
 use super::layout::{Layout, Mask, Style, read, write_p1, write_p2, write_t};
-use super::{CtiFault, Message};
+use super::{CtiFault, Message, Value};
+use crate::cti_event::RouterMessage;
+use crate::offer::PreviewOp;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -59,6 +61,42 @@ fn compare(message: &Message, line: Result<Line<'_>, CtiFault>) {
     }
     if let Some(login) = message.str("AttributeAgentID").filter(plain) {
         assert_eq!(event.agent_id, Some(login));
+    }
+}
+
+/// Lines of routers: what is understood agrees with the whole message, and what a message whose values are all good lacks is a fault.
+pub fn fuzz_router(data: &[u8]) {
+    for line in frame([data]).into_iter().flatten() {
+        let found = Reader::default().decode_router(&line);
+        // Printed anew it has the number the reader waits for.
+        let Ok((Dir::Event, message)) = parse_message(&line) else { continue };
+        let mut printed = Vec::new();
+        print_message(Dir::Event, 1, &message, &mut printed);
+        match Reader::default().decode_router(printed.trim_ascii_end()) {
+            Ok(RouterLine::Message(again)) => {
+                compare_router(&message, &again);
+                if let Ok(RouterLine::Message(found)) = found {
+                    assert_eq!(found, again, "printed line is understood otherwise");
+                }
+            }
+            // The reader insists on the types of the attributes it needs, and on a number.
+            Err(CtiFault::Type { .. } | CtiFault::Missing { .. } | CtiFault::Depth { .. }) => {}
+            other => panic!("a message that parses was read as {other:?}"),
+        }
+    }
+}
+
+fn compare_router(message: &Message, found: &RouterMessage<'_>) {
+    assert_eq!(found.name, *message.name);
+    assert!(found.request.is_some() || PreviewOp::from_name(&found.name) == Some(PreviewOp::Cancel));
+    let first = |name: &str| message.attrs.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    if let Some(Value::Long(number)) = first("RequestID") {
+        assert_eq!(found.request, Some(*number));
+    }
+    for (name, field) in [("agent", &found.agent), ("connId", &found.conn), ("targets", &found.targets)] {
+        if let Some(Value::Str(text)) = first(name).filter(|value| !matches!(value, Value::Str(text) if text.is_empty())) {
+            assert_eq!(**field, **text, "{name}");
+        }
     }
 }
 

@@ -10,5 +10,5 @@ pub mod layout;
 mod message;
 
 pub use fault::CtiFault;
-pub use fuzz::{fuzz_bridge, fuzz_layout};
+pub use fuzz::{fuzz_bridge, fuzz_layout, fuzz_router};
 pub use message::{KvList, KvValue, Message, Value};

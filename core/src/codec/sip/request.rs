@@ -151,7 +151,7 @@ mod tests {
             choice: ChoiceConfig::default(),
             application: "test".into(),
             uc: UcConfig { watchers, ..UcConfig::default() },
-            cti: CtiConfig { switches: vec![], timers: CtiTimers::default(), pace: CtiPace::open() },
+            cti: CtiConfig { switches: vec![], routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },
             presence: PresenceConfig::default(),
             people: vec![person("1", "sip:alice@contoso.example"), person("2", ""), person("3", "sip:o'neil@contoso.example")],
             limits: Limits::default(),

@@ -77,6 +77,7 @@ fn config(workers: u32) -> Config {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
+            routers: Vec::new(),
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
             pace: CtiPace::open(),
         },

@@ -56,7 +56,7 @@ pub(super) fn config(users: usize) -> Config {
         choice: ChoiceConfig::default(),
         application: "test".into(),
         uc,
-        cti: CtiConfig { switches: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },
+        cti: CtiConfig { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },
         presence: PresenceConfig::default(),
         people: people(users),
         limits: Limits::default(),

@@ -7,12 +7,14 @@ mod digest;
 mod framer;
 mod reader;
 mod request;
+mod router;
 mod whole;
 mod writer;
 
 pub use framer::{LineFramer, Span, Step};
-pub use reader::{Line, Reader};
+pub use reader::{Line, Reader, RouterLine};
 pub use request::message_of;
+pub use router::preview_result;
 pub use whole::{Dir, parse_message, print_message};
 pub use writer::Writer;
 

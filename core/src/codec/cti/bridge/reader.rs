@@ -3,11 +3,12 @@
 //! Fields may come in any order; unknown ones are checked as JSON and ignored. In `attrs` the first attribute of a name counts, in lists the first pair of a
 //! key. Text is handed on as written: a DN or key with an escape matches nothing we know.
 use super::digest::{Keys, digest};
+use super::router::router_message;
 use super::{KV_DEPTH_MAX, control, json_depth};
 use crate::codec::cti::CtiFault;
 use crate::codec::cti::json::{Raw, Scalar, Scanner};
 use crate::config::{ChoiceConfig, Config, PresenceConfig};
-use crate::cti_event::{Control, TEvent};
+use crate::cti_event::{Control, RouterMessage, TEvent};
 
 /// What a line said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub enum Line<'a> {
     Control(Control<'a>),
     /// `dir` `evt`.
     Event(TEvent<'a>),
+}
+
+/// What a line of a router's bridge said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouterLine<'a> {
+    /// `dir` `ctl`.
+    Control(Control<'a>),
+    /// `dir` `evt`.
+    Message(RouterMessage<'a>),
 }
 
 /// Reads the lines of one connection and watches their numbers.
@@ -96,18 +106,50 @@ impl Reader {
             }
         }
         scanner.end()?;
-        fields.check_version()?;
-        let seq = u64::try_from(int(fields.seq, "seq")?).unwrap_or_default();
-        if seq != self.seq {
-            return Err(CtiFault::Seq { expected: self.seq, got: seq });
-        }
-        let line = match text(fields.dir, "dir")?.text {
+        let line = match self.direction(&fields)? {
             "evt" => Line::Event(self.event(&fields, event)?),
             "ctl" => Line::Control(control::control(&fields)?),
             other => return Err(CtiFault::Direction { got: other.into() }),
         };
         self.seq += 1;
         Ok(line)
+    }
+
+    /// Decodes one line of the channel `custom` (`spec/bridge.md` 7), without its line end.
+    ///
+    /// # Errors
+    /// Every fault is fatal for the connection: close it.
+    pub fn decode_router<'a>(&mut self, line: &'a [u8]) -> Result<RouterLine<'a>, CtiFault> {
+        let mut scanner = Scanner::new(line, self.depth_max)?;
+        scanner.expect(b'{', "an object")?;
+        let mut fields = Fields::default();
+        let mut first = true;
+        while let Some(key) = scanner.key(first)? {
+            first = false;
+            fields.take(key, &mut scanner)?;
+        }
+        scanner.end()?;
+        let line = match self.direction(&fields)? {
+            "evt" => {
+                unsigned(fields.id, "id")?;
+                let mut attrs = fields.attrs.ok_or(CtiFault::Missing { field: "attrs" })?;
+                RouterLine::Message(router_message(text(fields.name, "name")?, &mut attrs)?)
+            }
+            "ctl" => RouterLine::Control(control::control(&fields)?),
+            other => return Err(CtiFault::Direction { got: other.into() }),
+        };
+        self.seq += 1;
+        Ok(line)
+    }
+
+    /// `dir` of a line of our version that is the next one.
+    fn direction<'a>(&self, fields: &Fields<'a>) -> Result<&'a str, CtiFault> {
+        fields.check_version()?;
+        let seq = u64::try_from(int(fields.seq, "seq")?).unwrap_or_default();
+        if seq != self.seq {
+            return Err(CtiFault::Seq { expected: self.seq, got: seq });
+        }
+        Ok(text(fields.dir, "dir")?.text)
     }
 
     /// The event when it is the next line, its fields in the usual order and without blanks. Whatever is otherwise, or wrong, is `None` and left to the general

@@ -177,22 +177,31 @@ pub(super) fn password(connector: &Connector, msg: &CtiOut, secrets: &mut dyn Fn
 /// The fields of an `open` line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open<'a> {
-    pub(super) server: &'a str,
+    /// `None`: a router.
+    pub(super) server: Option<&'a str>,
     pub(super) client: &'a str,
     pub(super) session: &'a str,
     pub(super) mode: &'static str,
     pub(super) linger_s: u16,
 }
 
+impl Open<'_> {
+    /// Name of the channel.
+    pub(super) fn channel(&self) -> String {
+        self.server.map_or_else(|| "custom".into(), |server| alloc::format!("tserver:{server}"))
+    }
+}
+
 /// The fields of the `open` line on `link`; `None` when there is no such server any more.
 pub(super) fn open(config: &Config, link: CtiLinkId, linger_s: u16) -> Option<Open<'_>> {
-    let (_, switch, server) = config.server(link)?;
+    let (id, switch, server) = config.server(link)?;
+    let server = (!config.cti.is_router(id)).then_some(&*server.name);
     let mode = match switch.redundancy {
         Redundancy::Single => "single",
         Redundancy::Warm => "warm",
         Redundancy::Hot => "hot",
     };
-    Some(Open { server: &server.name, client: &config.application, session: &switch.session, mode, linger_s })
+    Some(Open { server, client: &config.application, session: &switch.session, mode, linger_s })
 }
 
 /// An outgoing line as a whole message, for the debug log; control lines get number 0 and their operation as name. Secrets are left out: a password that
@@ -206,7 +215,7 @@ pub fn message_of(msg: &CtiOut, connector: &Connector, link: CtiLinkId) -> Optio
         CtiOut::Open { linger_s } => {
             let open = open(connector.directory().config(), link, linger_s)?;
             control("open")
-                .with("ch", Value::Str(alloc::format!("tserver:{}", open.server).into()))
+                .with("ch", text(&open.channel()))
                 .with("client", text(open.client))
                 .with("session", text(open.session))
                 .with("mode", text(open.mode))

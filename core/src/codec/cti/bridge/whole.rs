@@ -114,7 +114,7 @@ fn parse_value(scanner: &mut Scanner<'_>, kind: &str, field: &str) -> Result<Val
 }
 
 /// A decimal number as we would print it: no plus sign, no leading zeros.
-fn parse_long(text: &str) -> Option<i64> {
+pub(super) fn parse_long(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits == "0" && digits.len() == text.len() || digits.starts_with(|first: char| matches!(first, '1'..='9'));
     if plain { text.parse().ok() } else { None }

@@ -4,10 +4,12 @@
 //! State requests allocate nothing but what the output buffer needs to grow.
 use super::PROTO;
 use super::request::{Attr, BYE_TEXT, Open, Texts, attributes, number, open, password, texts, user_event};
+use super::whole::{Dir, print_message};
 use crate::Connector;
 use crate::action::{CtiOut, CtiReq};
 use crate::codec::cti::catalogue::{self, REQUEST_DISTRIBUTE_USER_EVENT};
 use crate::codec::cti::json::{push_int, push_number, push_string};
+use crate::codec::cti::message::Message;
 use crate::id::CtiLinkId;
 use crate::offer::ReportView;
 use alloc::boxed::Box;
@@ -87,6 +89,12 @@ impl Writer {
         self.seq += 1;
     }
 
+    /// Appends a whole message to the server with its line end.
+    pub fn encode_message(&mut self, message: &Message, out: &mut Vec<u8>) {
+        print_message(Dir::Request, self.seq, message, out);
+        self.seq += 1;
+    }
+
     fn control(&mut self, op: &str, out: &mut Vec<u8>) {
         self.begin(out);
         out.extend_from_slice(b"ctl\",\"op\":\"");
@@ -105,11 +113,7 @@ impl Writer {
 
     fn open(&mut self, open: &Open<'_>, out: &mut Vec<u8>) {
         self.control("open", out);
-        out.extend_from_slice(b",\"ch\":");
-        let at = out.len();
-        push_string(open.server, out);
-        // The channel is the prefix and the name in one string: slip the prefix in behind the opening quote.
-        out.splice(at + 1..at + 1, *b"tserver:");
+        field("ch", &open.channel(), out);
         field("client", open.client, out);
         field("session", open.session, out);
         field("mode", open.mode, out);

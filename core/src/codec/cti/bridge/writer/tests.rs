@@ -36,6 +36,7 @@ fn connector() -> Connector {
         uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![switch("One", vec![server("SIPS")], Redundancy::Single), switch("Two", vec![server("A"), server("B")], Redundancy::Hot)],
+            routers: Vec::new(),
             timers: CtiTimers::default(),
             pace: CtiPace { requests_per_s: 0, window_max: 0 },
         },
