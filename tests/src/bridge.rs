@@ -1,4 +1,4 @@
-//! A bridge with one T-Server written by hand: answers what `spec/bridge.md` says, and reports every line of the daemon.
+//! A bridge with one T-Server, or one router, written by hand: answers what `spec/bridge.md` says, and reports every line of the daemon.
 use crate::wire::{Wire, wait_for};
 use crate::{PATIENCE, patience_left};
 use rustix::event::PollFlags;
@@ -253,6 +253,11 @@ impl Session {
         };
         match request.name() {
             "hello" => self.say("\"dir\":\"ctl\",\"op\":\"welcome\",\"proto\":\"ucc-bridge/1\",\"line_max\":1048576,\"window\":1000,\"ping_s\":60"),
+            "open" if request.json["ch"] == "custom" => {
+                self.say(&format!("\"dir\":\"ctl\",\"op\":\"opened\",\"ch\":\"custom\",\"role\":\"{role}\",\"server\":\"{name}\""));
+            }
+            // The last word of the router's side.
+            "PreviewInteractionResult" => {}
             "open" => {
                 self.say(&format!("\"dir\":\"ctl\",\"op\":\"opened\",\"ch\":\"tserver:{name}\",\"role\":\"{role}\",\"server\":\"{name}\""));
                 self.say("\"dir\":\"evt\",\"id\":95,\"name\":\"EventLinkConnected\",\"attrs\":[]");
