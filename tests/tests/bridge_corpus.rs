@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use uc_core::action::{CtiOut, CtiReq, ShortText};
 use uc_core::codec::cti::bridge::{Dir, Line, Reader, RouterLine, Writer, parse_message, preview_result, print_message};
-use uc_core::cti_event::{RouterData, RouterMessage};
-use uc_core::offer::{PreviewAnswer, PreviewStatus};
 use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge, fuzz_router};
 use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
-    TServerConfig, UcConfig,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
+    SwitchConfig, TServerConfig, UcConfig,
 };
+use uc_core::cti_event::{RouterData, RouterMessage};
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, DnId, SwitchId};
+use uc_core::offer::{PreviewAnswer, PreviewStatus};
 use uc_core::presence::{Class, StateRequest, Why};
 use uc_core::{Connector, Mono, Now};
 
@@ -167,7 +167,8 @@ fn action(json: &Json, wire: &str) -> CtiOut {
 /// The answer to a router as the connector makes it, from the answer on the wire.
 fn result(wire: &Message) -> Message {
     let text = |name: &str| Box::from(wire.str(name).expect("text"));
-    let words = [PreviewStatus::Accepted, PreviewStatus::Rejected, PreviewStatus::Timeout, PreviewStatus::Canceled, PreviewStatus::Unavailable, PreviewStatus::Error];
+    let words =
+        [PreviewStatus::Accepted, PreviewStatus::Rejected, PreviewStatus::Timeout, PreviewStatus::Canceled, PreviewStatus::Unavailable, PreviewStatus::Error];
     let status = words.into_iter().find(|status| wire.str("Status") == Some(status.word())).expect("a status");
     let answer = PreviewAnswer { status, text: text("StatusMessage"), user: None, agent: text("agent"), dn: text("dn"), switch: text("switch") };
     let Some((_, Value::Long(number))) = wire.attrs.iter().find(|(name, _)| &**name == "RequestID") else { panic!("RequestID") };

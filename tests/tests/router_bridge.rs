@@ -85,7 +85,8 @@ fn one_worker_a_broadcast_and_a_cancellation() {
         assert_eq!(answer.attribute(name), &Value::from(value), "{name}");
     }
 
-    let many = r#"["RequestID","long","2"],["connId","str","22"],["targets","str","5001^5002@Stat"],["userData","kvlist",[{"key":"k","type":"int","value":7}]]"#;
+    let many =
+        r#"["RequestID","long","2"],["connId","str","22"],["targets","str","5001^5002@Stat"],["userData","kvlist",[{"key":"k","type":"int","value":7}]]"#;
     office.router.say(&event("PreviewInteractionMultiple", many));
     let (one, other) = (first.expect("offer"), second.expect("offer"));
     assert_eq!((&one["broadcast"], &one["data"]), (&json!(true), &json!([["k", "7"]])));

@@ -157,7 +157,13 @@ impl Story {
 }
 
 fn request(number: i64, agent: &str) -> RouterMessage<'_> {
-    RouterMessage { name: Cow::Borrowed("PreviewInteractionRequest"), request: Some(number), agent: agent.into(), conn: CONN.into(), ..RouterMessage::default() }
+    RouterMessage {
+        name: Cow::Borrowed("PreviewInteractionRequest"),
+        request: Some(number),
+        agent: agent.into(),
+        conn: CONN.into(),
+        ..RouterMessage::default()
+    }
 }
 
 #[test]
@@ -176,7 +182,13 @@ fn a_request_is_answered_once_with_its_number_on_its_connection() {
 #[test]
 fn broadcast_cancel_and_either_spelling() {
     let mut s = Story::new(0);
-    let many = RouterMessage { name: "previewInterationMULTIPLE".into(), request: Some(1), targets: "5000^5001^5002".into(), conn: CONN.into(), ..RouterMessage::default() };
+    let many = RouterMessage {
+        name: "previewInterationMULTIPLE".into(),
+        request: Some(1),
+        targets: "5000^5001^5002".into(),
+        conn: CONN.into(),
+        ..RouterMessage::default()
+    };
     s.say(A, &many);
     assert_eq!(s.offers.len(), 3);
     let cancel = RouterMessage { name: "PreviewInteractionCancel".into(), conn: CONN.into(), text: "caller hung up".into(), ..RouterMessage::default() };

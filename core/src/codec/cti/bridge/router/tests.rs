@@ -90,7 +90,14 @@ fn gaps_and_repeats_are_faults_and_count_for_nothing() {
 
 #[test]
 fn the_answer_is_printed_in_the_documented_order() {
-    let answer = PreviewAnswer { status: PreviewStatus::Accepted, text: "accepted by \"1\"".into(), user: None, agent: "5002".into(), dn: "5002".into(), switch: "S".into() };
+    let answer = PreviewAnswer {
+        status: PreviewStatus::Accepted,
+        text: "accepted by \"1\"".into(),
+        user: None,
+        agent: "5002".into(),
+        dn: "5002".into(),
+        switch: "S".into(),
+    };
     let mut out = Vec::new();
     crate::codec::cti::bridge::Writer::new(None).encode_message(&preview_result(-7, &answer, "+49"), &mut out);
     assert_eq!(
