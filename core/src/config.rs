@@ -54,7 +54,13 @@ impl Config {
     /// The server behind a bridge connection: links count the servers of all switches, then those of all routers, in file order.
     #[must_use]
     pub fn server(&self, link: CtiLinkId) -> Option<(SwitchId, &SwitchConfig, &TServerConfig)> {
-        let switches = self.cti.switches.iter().chain(&self.cti.routers).zip(0..).flat_map(|(switch, id)| switch.servers.iter().map(move |server| (SwitchId(id), switch, server)));
+        let switches = self
+            .cti
+            .switches
+            .iter()
+            .chain(&self.cti.routers)
+            .zip(0..)
+            .flat_map(|(switch, id)| switch.servers.iter().map(move |server| (SwitchId(id), switch, server)));
         switches.into_iter().nth(link.index())
     }
 }

@@ -403,9 +403,14 @@ pub(crate) fn state_of(connector: &Connector, user: UserId) -> ShownRow {
 fn overview(connector: &Connector, extra: &Extra) -> Overview {
     let config = connector.directory().config();
     let cti_row = |view: CtiLinkView| {
-        let (switch, server, address) =
-            config.server(view.link).map_or(("", "", ""), |(_, switch, server)| (&*switch.name, &*server.name, &*server.address));
-        CtiRow { is_router: config.server(view.link).is_some_and(|(id, ..)| config.cti.is_router(id)), view, switch: switch.into(), server: server.into(), address: address.into() }
+        let (switch, server, address) = config.server(view.link).map_or(("", "", ""), |(_, switch, server)| (&*switch.name, &*server.name, &*server.address));
+        CtiRow {
+            is_router: config.server(view.link).is_some_and(|(id, ..)| config.cti.is_router(id)),
+            view,
+            switch: switch.into(),
+            server: server.into(),
+            address: address.into(),
+        }
     };
     let endpoint = |view: &UcLinkView| config.uc.endpoints.get(usize::from(view.endpoint)).map_or_else(String::new, |e| format!("{}:{}", e.host, e.port));
     Overview {

@@ -210,7 +210,9 @@ impl Run {
             Tag::Router => preview::replay_router(content, &mut self.connector, self.now)?,
             Tag::Page => preview::replay_page(content, &mut self.connector, self.now)?,
             Tag::Drain => self.connector.handle(self.now, Input::Drain { within_ms: Field::take(&mut content)? }),
-            Tag::CtiConnected | Tag::CtiClosed | Tag::CtiControl | Tag::CtiEvent | Tag::CtiRouter | Tag::CtiBroken => cti::replay(tag, content, &mut self.connector, self.now)?,
+            Tag::CtiConnected | Tag::CtiClosed | Tag::CtiControl | Tag::CtiEvent | Tag::CtiRouter | Tag::CtiBroken => {
+                cti::replay(tag, content, &mut self.connector, self.now)?
+            }
             _ => {
                 let config = Arc::clone(self.connector.directory().config());
                 uc::replay(tag, content, &config.limits, &mut self.connector, self.now)?;

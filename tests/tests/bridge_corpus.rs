@@ -115,8 +115,9 @@ fn connector(open: Option<&Json>) -> Connector {
     let server = TServerConfig { name: channel.strip_prefix("tserver:").unwrap_or(channel).into(), address: "127.0.0.1:1".into() };
     let switch = SwitchConfig { name: "S".into(), servers: vec![server], redundancy, session: text("session").into(), linger_s: 30, free_dns: Vec::new() };
     let (switches, routers) = if channel == "custom" { (Vec::new(), vec![switch]) } else { (vec![switch], Vec::new()) };
-    let person =
-        Person { employee_id: "e".into(), agent_login: "5002".into(), dns: [PersonDn { number: "5002".into(), switch: 0 }].into(), ..Person::default() };
+    // Without a switch there is no DN either.
+    let dns: Vec<PersonDn> = switches.iter().map(|_| PersonDn { number: "5002".into(), switch: 0 }).collect();
+    let person = Person { employee_id: "e".into(), agent_login: "5002".into(), dns: dns.into(), ..Person::default() };
     let config = Config {
         mode: Mode::Normal,
         publish: PublishConfig::default(),

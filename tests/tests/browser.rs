@@ -71,7 +71,7 @@ impl Site {
         setup.instead = Some(format!(
             "[connector]\nmode = \"standalone\"\nprofile = \"open\"\npeople = \"workers.csv\"\n\
              [choice]\npresence_location = \"presence.xml\"\nenable_logout_menu = true\n\
-             [preview]\nper_worker_max = 2\n\
+             [preview]\nper_worker_max = 2\nreporting = true\n\
              [web]\nlisten = \"127.0.0.1:{page}\"\nper_address_max = 0\nsupervisors = [\"1003\"]\nhistory = \"previews.db\"\n\
              hotkey_accept = \"Alt+A\"\nhotkey_reject = \"Alt+R\"\nhotkey_help = \"F1\"\n\
              help_url = \"http://127.0.0.1:{page}/icon.svg\"\nhelp_in_main = true\nhelp_in_preview = true\n\
@@ -128,9 +128,21 @@ macro_rules! stories {
 
 stories! {
     login other_number languages themes sound_blocked calling
-    accept hotkeys decline time_out withdrawn race network_cut two_windows two_previews
+    hotkeys decline time_out withdrawn race network_cut two_windows two_previews
     supervisor
     weight_and_policy accessible keyboard looks
+}
+
+/// An acceptance is reported, too: the custom state begins and ends once, with its reason.
+#[test]
+fn accept() {
+    let Some(site) = play("accept") else { return };
+    let reason = |data: &[(String, String)]| data.iter().any(|(key, value)| key == "UCC_Reason" && value == "Accepted");
+    site.t_server.wait("the report", |server| server.user_events.iter().any(|(_, data)| reason(data)).then_some(()));
+    let events = site.t_server.with(|server, _| server.user_events.clone());
+    let of = |mark: &str| events.iter().filter(|(_, data)| data.iter().any(|(key, value)| key == "UCC_Preview" && value == mark)).count();
+    assert_eq!(of("+") + of("-"), events.len(), "{events:?}");
+    assert!(of("-") > 0 && of("+") >= of("-"), "{events:?}");
 }
 
 #[test]

@@ -28,7 +28,9 @@ use crate::directory::{Changes, Directory};
 use crate::fact::Fact;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
-use crate::offer::{OfferId, OfferRecord, OfferView, Outcome, PageEvent, PageNews, PreviewAnswer, PreviewStatus, ReportId, ReportView, RequestId, RequestView, RouterEvent};
+use crate::offer::{
+    OfferId, OfferRecord, OfferView, Outcome, PageEvent, PageNews, PreviewAnswer, PreviewStatus, ReportId, ReportView, RequestId, RequestView, RouterEvent,
+};
 use crate::presence::Presence;
 use crate::time::{At, Mono};
 use crate::views::{AgentState, Counters, PreviewsView};

@@ -166,7 +166,13 @@ pub(crate) const WEB: &[Opt<Draft>] = &[
 
 /// `[router]`
 pub(crate) const ROUTER: &[Opt<Draft>] = &[
-    num("linger_s", 0, 3600, |d| Slot::U16(&mut d.router_linger_s), "Routers behind a bridge: how long previews stay open after the connection is lost, so that the router can ask again, seconds; 0: they are withdrawn at once."),
+    num(
+        "linger_s",
+        0,
+        3600,
+        |d| Slot::U16(&mut d.router_linger_s),
+        "Routers behind a bridge: how long previews stay open after the connection is lost, so that the router can ask again, seconds; 0: they are withdrawn at once.",
+    ),
     opt("listen", |d| Slot::Listen(&mut d.router.door.listen), "Address of the preview API for routing strategies, or `off`."),
     num(
         "connections_max",
@@ -193,9 +199,19 @@ pub(crate) const ROUTER: &[Opt<Draft>] = &[
 
 /// `[[router.bridge]]`
 pub(crate) const BRIDGE: &[Opt<ServerDraft>] = &[
-    must("name", "\"URS_1\"", |s| Slot::Text(&mut s.name), "Name of the router. Bridges of the same name are standbys of each other, in this order: one is connected at a time."),
+    must(
+        "name",
+        "\"URS_1\"",
+        |s| Slot::Text(&mut s.name),
+        "Name of the router. Bridges of the same name are standbys of each other, in this order: one is connected at a time.",
+    ),
     must("address", "\"127.0.0.1:7020\"", |s| Slot::Bridge(&mut s.address), "Where the bridge is: `host:port` or `unix:/path`."),
-    maybe("transport", "\"tcp\"", |s| Slot::Word(&mut s.transport), "`tls` or `tcp`. Default: `tcp` on this machine, else `tls`; plain TCP to another machine is refused."),
+    maybe(
+        "transport",
+        "\"tcp\"",
+        |s| Slot::Word(&mut s.transport),
+        "`tls` or `tcp`. Default: `tcp` on this machine, else `tls`; plain TCP to another machine is refused.",
+    ),
     maybe("token", "\"env:ROUTER_BRIDGE_TOKEN\"", |s| Slot::Secret(&mut s.token), "Where the token for the bridge's `hello` is: `env:NAME` or `file:/path`."),
 ];
 

@@ -1,7 +1,8 @@
 //! A SIP side with everything it needs, and the words to tell a story with: `connect`, `answer`, `notify`, `run`.
 use crate::action::Action;
 use crate::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, UcEndpoint, UcPace, Watcher,
+    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, UcEndpoint,
+    UcPace, Watcher,
 };
 use crate::cx::{Cx, Out};
 use crate::deadlines::{Deadlines, TimerKey};

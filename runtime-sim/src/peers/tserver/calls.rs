@@ -3,7 +3,7 @@
 //!
 //! One call per DN, answered by nobody: it rings, is established and is released after the times it was begun with. Queues, routing, holding and transfers are absent.
 use super::agent::{AgentState, ChangedBy};
-use super::line::{int_attr, str_attr};
+use super::line::{conn_attr, int_attr, str_attr};
 use super::{Due, Mono, TServer};
 
 /// Work mode of After Call Work.
@@ -181,7 +181,7 @@ impl TServer {
     fn call_event(&mut self, now: Mono, dn: &str, serial: u64, id: i64, name: &str, wrap_up: Option<WrapUp>) {
         let mut attrs = vec![
             str_attr("AttributeThisDN", dn),
-            str_attr("AttributeConnID", &format!("{:016x}", 0x006b_0000_0000_0000 + serial)),
+            conn_attr("AttributeConnID", 0x006b_0000_0000_0000 + serial),
             int_attr("AttributeCallType", 2),
             str_attr("AttributeOtherDN", "9001"),
         ];

@@ -14,6 +14,7 @@ pub(super) struct Request {
     pub(super) agent_id: Option<String>,
     pub(super) work_mode: Option<i64>,
     pub(super) reasons: Option<Vec<Pair>>,
+    pub(super) user_data: Vec<Pair>,
     /// `AttributeRegisterMode`, `AttributeControlMode` and `AttributeAddressType` are all there.
     pub(super) register_modes: bool,
 }
@@ -76,6 +77,8 @@ fn request(id: i64, name: &str, attrs: &Value) -> Result<Request, String> {
                 int(v)?;
                 modes += 1;
             }
+            ("AttributeConnID", "conn", Value::String(v)) if is_conn(v) => {}
+            ("AttributeUserData", "kvlist", v) => out.user_data = pairs(v)?,
             ("AttributeThisQueue" | "AttributePassword", "str", Value::String(_)) => {}
             ("AttributeExtensions", "kvlist", v) => {
                 pairs(v)?;
@@ -85,6 +88,11 @@ fn request(id: i64, name: &str, attrs: &Value) -> Result<Request, String> {
     }
     out.register_modes = modes == 3;
     Ok(out)
+}
+
+/// 16 lower-case hexadecimal digits (`spec/bridge.md` 2).
+fn is_conn(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn int(value: &Value) -> Result<i64, String> {
@@ -126,6 +134,11 @@ pub(super) fn int_attr(name: &str, value: i64) -> String {
 /// `["name","str","value"]`
 pub(super) fn str_attr(name: &str, value: &str) -> String {
     format!("[\"{name}\",\"str\",{}]", quoted(value))
+}
+
+/// `["name","conn","16 hexadecimal digits"]`
+pub(super) fn conn_attr(name: &str, value: u64) -> String {
+    format!("[\"{name}\",\"conn\",\"{value:016x}\"]")
 }
 
 /// `AttributeReasons` with text values.

@@ -69,6 +69,8 @@ enum Due {
 /// The server or the pair.
 #[derive(Clone, Debug)]
 pub struct TServer {
+    /// Reports the connector asked to distribute, in order: DN and user data; for tests.
+    pub user_events: Vec<(String, Vec<(String, String)>)>,
     /// What goes wrong; change it at any time.
     pub faults: TServerFaults,
     config: TServerConfig,
@@ -92,6 +94,7 @@ impl TServer {
         let count = if config.standby == Standby::Single { 1 } else { config.names.len().max(1) };
         let node = |i: usize| Node { up: true, primary: i == 0, role_since: Mono(0), link_up: true, events: 0 };
         Self {
+            user_events: Vec::new(),
             faults: TServerFaults::default(),
             rng: PeerRng::new(config.seed),
             nodes: (0..count).map(node).collect(),

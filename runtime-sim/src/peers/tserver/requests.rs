@@ -1,5 +1,5 @@
 //! What the server does with requests (`spec/genesys-protocols.md` 1.6, 1.7, 1.12, 3.5; `spec/bridge.md` 4, 6).
-use super::line::{Request, extensions_attr, int_attr, reasons_attr, str_attr};
+use super::line::{Request, extensions_attr, int_attr, quoted, reasons_attr, str_attr};
 use super::session::Unanswered;
 use super::{AfterLogin, AgentState, ChangedBy, Due, Mono, OtherChange, TServer};
 
@@ -10,6 +10,7 @@ const LOGIN: i64 = 8;
 const LOGOUT: i64 = 9;
 const READY: i64 = 10;
 const NOT_READY: i64 = 11;
+const DISTRIBUTE: i64 = 48;
 
 const fn known_name(id: i64) -> Option<&'static str> {
     Some(match id {
@@ -20,6 +21,7 @@ const fn known_name(id: i64) -> Option<&'static str> {
         LOGOUT => "RequestAgentLogout",
         READY => "RequestAgentReady",
         NOT_READY => "RequestAgentNotReady",
+        DISTRIBUTE => "RequestDistributeUserEvent",
         _ => return None,
     })
 }
@@ -126,8 +128,20 @@ impl TServer {
             REGISTER | QUERY => self.snapshot(conn, node, session, request),
             UNREGISTER => self.unregister(now, conn, node, session, request),
             LOGIN => self.log_in(now, conn, session, request),
+            DISTRIBUTE => self.user_event(now, conn, request),
             _ => self.set_state(now, conn, request),
         }
+    }
+
+    /// Acknowledged to who asked, told to everybody who registered the DN (`spec/genesys-protocols.md` 1.9).
+    fn user_event(&mut self, now: Mono, conn: u64, request: &Request) {
+        let Some(dn) = request.dn.clone() else { return };
+        self.answered(conn, request.reference);
+        self.event(conn, 138, "EventACK", &format!("{},{}", int_attr("AttributeReferenceID", request.reference), str_attr("AttributeThisDN", &dn)));
+        let data: Vec<String> = request.user_data.iter().map(|(k, v)| format!("{{\"key\":{},\"type\":\"str\",\"value\":{}}}", quoted(k), quoted(v))).collect();
+        let attrs = format!("{},[\"AttributeUserData\",\"kvlist\",[{}]]", str_attr("AttributeThisDN", &dn), data.join(","));
+        self.user_events.push((dn.clone(), request.user_data.clone()));
+        self.distribute(now, &dn, 96, "EventUserEvent", &attrs, None);
     }
 
     fn refusal(&mut self, conn: u64, node: u16, session: Option<&str>, request: &Request) -> Option<i32> {

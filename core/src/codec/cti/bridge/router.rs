@@ -83,7 +83,7 @@ fn number(scanner: &mut Scanner<'_>, kind: &str) -> Result<i64, CtiFault> {
         ("int", Scalar::Int(value)) => i32::try_from(value).ok().map(i64::from),
         _ => None,
     };
-    number.ok_or(CtiFault::Type { field: "RequestID".into(), expected: "a long: a decimal string, signed, 64 bits" })
+    number.ok_or_else(|| CtiFault::Type { field: "RequestID".into(), expected: "a long: a decimal string, signed, 64 bits" })
 }
 
 /// A text; empty when it came as bytes because it is in another character set.
