@@ -11,7 +11,7 @@ pub struct PresenceConfig {
     pub rules: [Rule; 9],
     /// Looked at first, in order.
     pub conditions: Vec<Condition>,
-    /// Local time minus UTC, minutes, for [`Hours`]; the driver re-configures when it changes.
+    /// Local time minus UTC, minutes, for [`crate::config::Hours`]; the driver re-configures when it changes.
     pub utc_offset_min: i32,
     /// Keep synchronising a worker whose agent is logged out (`sync-when-logout`); else a logout by others stands until they log in again.
     pub sync_when_logged_out: bool,
