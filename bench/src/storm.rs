@@ -47,11 +47,6 @@ fn config(workers: usize) -> Config {
         ..Person::default()
     };
     Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
-        application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: "127.0.0.1".into(), port: 5061 }],
             watchers: vec![Watcher { uri: "sip:lync-user0@lyncdco13.lab".into(), epid: "56b4641a00000000".into() }],
@@ -67,14 +62,11 @@ fn config(workers: usize) -> Config {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
-            routers: Vec::new(),
-            timers: CtiTimers::default(),
-            pace: CtiPace::open(),
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: (0..workers).map(person).collect(),
-        limits: Limits::default(),
         note_level: NoteLevel::Warn,
+        ..Config::default()
     }
 }
 

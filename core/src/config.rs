@@ -50,18 +50,30 @@ pub struct Config {
     pub note_level: NoteLevel,
 }
 
+impl Default for Config {
+    /// Nobody is watched and nothing is connected to.
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            application: "UC_Connector".into(),
+            uc: UcConfig::default(),
+            cti: CtiConfig::default(),
+            presence: PresenceConfig::default(),
+            publish: PublishConfig::default(),
+            choice: ChoiceConfig::default(),
+            preview: PreviewConfig::default(),
+            people: Vec::new(),
+            limits: Limits::default(),
+            note_level: NoteLevel::default(),
+        }
+    }
+}
+
 impl Config {
     /// The server behind a bridge connection: links count the servers of all switches, then those of all routers, in file order.
     #[must_use]
     pub fn server(&self, link: CtiLinkId) -> Option<(SwitchId, &SwitchConfig, &TServerConfig)> {
-        let switches = self
-            .cti
-            .switches
-            .iter()
-            .chain(&self.cti.routers)
-            .zip(0..)
-            .flat_map(|(switch, id)| switch.servers.iter().map(move |server| (SwitchId(id), switch, server)));
-        switches.into_iter().nth(link.index())
+        self.cti.all().zip(0..).flat_map(|(switch, id)| switch.servers.iter().map(move |server| (SwitchId(id), switch, server))).nth(link.index())
     }
 }
 

@@ -309,10 +309,7 @@ mod tests {
     use std::sync::Arc;
     use uc_core::Mono;
     use uc_core::codec::sip;
-    use uc_core::config::{
-        ChoiceConfig, CtiConfig, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy, SwitchConfig,
-        TServerConfig, UcConfig, UcEndpoint, Watcher,
-    };
+    use uc_core::config::{CtiConfig, Limits, NoteLevel, Person, PersonDn, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, Watcher};
     use uc_core::cti_event::{Control, CtiEvent, Role, TEvent};
     use uc_core::id::{CtiLinkId, UcLinkId, UserId};
     use uc_core::offer::{OfferId, PageEvent, PreviewRequest, RequestId, RouterEvent};
@@ -329,10 +326,6 @@ mod tests {
         let switch =
             SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() };
         Config {
-            mode: Mode::Normal,
-            publish: PublishConfig::default(),
-            preview: PreviewConfig::default(),
-            choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {
                 endpoints: vec![UcEndpoint { host: "fe.example.com".into(), port: 5061 }],
@@ -340,10 +333,9 @@ mod tests {
                 ..UcConfig::default()
             },
             cti: CtiConfig { switches: vec![switch], routers: Vec::new(), timers: Default::default(), pace: uc_core::config::CtiPace::open() },
-            presence: PresenceConfig::default(),
             people: vec![person],
-            limits: Limits::default(),
             note_level: NoteLevel::Debug,
+            ..Config::default()
         }
     }
 

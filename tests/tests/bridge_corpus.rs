@@ -7,10 +7,7 @@ use std::sync::Arc;
 use uc_core::action::{CtiOut, CtiReq, ShortText};
 use uc_core::codec::cti::bridge::{Dir, Line, Reader, RouterLine, Writer, parse_message, preview_result, print_message};
 use uc_core::codec::cti::{CtiFault, KvList, KvValue, Message, Value, fuzz_bridge, fuzz_router};
-use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
-    SwitchConfig, TServerConfig, UcConfig,
-};
+use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, Person, PersonDn, Redundancy, SwitchConfig, TServerConfig};
 use uc_core::cti_event::{RouterData, RouterMessage};
 use uc_core::entropy::Seed;
 use uc_core::id::{CtiLinkId, DnId, SwitchId};
@@ -119,17 +116,10 @@ fn connector(open: Option<&Json>) -> Connector {
     let dns: Vec<PersonDn> = switches.iter().map(|_| PersonDn { number: "5002".into(), switch: 0 }).collect();
     let person = Person { employee_id: "e".into(), agent_login: "5002".into(), dns: dns.into(), ..Person::default() };
     let config = Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
         application: text("client").into(),
-        uc: UcConfig::default(),
         cti: CtiConfig { switches, routers, timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
-        presence: PresenceConfig::default(),
         people: vec![person],
-        limits: Limits::default(),
-        note_level: NoteLevel::Info,
+        ..Config::default()
     };
     Connector::new(Arc::new(config), Seed([7; 32]), Now { mono: Mono(0), unix_ms: 0 })
 }

@@ -17,11 +17,23 @@ pub struct CtiConfig {
     pub pace: CtiPace,
 }
 
+impl Default for CtiConfig {
+    /// No switch, no limits of our own.
+    fn default() -> Self {
+        Self { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() }
+    }
+}
+
 impl CtiConfig {
+    /// The switches and behind them the routers: a [`SwitchId`] counts through both.
+    pub fn all(&self) -> impl Iterator<Item = &SwitchConfig> {
+        self.switches.iter().chain(&self.routers)
+    }
+
     /// A switch, or a router with a number behind those.
     #[must_use]
     pub fn get(&self, id: SwitchId) -> Option<&SwitchConfig> {
-        self.switches.iter().chain(&self.routers).nth(id.index())
+        self.all().nth(id.index())
     }
 
     /// The number is that of a router.

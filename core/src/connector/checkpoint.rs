@@ -194,10 +194,6 @@ mod tests {
             ..Person::default()
         };
         Config {
-            mode: Mode::Normal,
-            publish: PublishConfig::default(),
-            preview: PreviewConfig::default(),
-            choice: ChoiceConfig::default(),
             application: "UC".into(),
             uc: UcConfig {
                 endpoints: vec![UcEndpoint { host: "fe.contoso.example".into(), port: 5061 }],
@@ -213,14 +209,11 @@ mod tests {
                     linger_s: 30,
                     free_dns: Vec::new(),
                 }],
-                routers: Vec::new(),
-                timers: CtiTimers::default(),
-                pace: CtiPace::open(),
+                ..CtiConfig::default()
             },
-            presence: PresenceConfig::default(),
             people: (0..workers).map(person).collect(),
-            limits: Limits::default(),
             note_level: NoteLevel::Debug,
+            ..Config::default()
         }
     }
 

@@ -115,8 +115,7 @@ impl CtiSide {
 
     /// Builds everything from switch `from` on; routers count behind the switches.
     fn build(&mut self, cx: &mut Cx<'_>, from: usize) {
-        let config = &cx.config.cti;
-        for (at, config) in config.switches.iter().chain(&config.routers).enumerate().skip(from) {
+        for (at, config) in cx.config.cti.all().enumerate().skip(from) {
             let switch = SwitchId(at as u16);
             let first = self.links.len() as u16;
             self.links.extend((0..config.servers.len()).map(|_| Link::new(switch)));

@@ -48,22 +48,14 @@ fn config(redundancy: Redundancy, workers: u32) -> Config {
         ..Person::default()
     };
     Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
-        application: "UC_Connector".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![SwitchConfig { name: "SIP_Switch".into(), servers, redundancy, session: "7f3a".into(), linger_s: 30, free_dns: Vec::new() }],
-            routers: Vec::new(),
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
-            pace: CtiPace::open(),
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: (0..workers).map(person).collect(),
-        limits: Limits::default(),
         note_level: NoteLevel::Alarm,
+        ..Config::default()
     }
 }
 

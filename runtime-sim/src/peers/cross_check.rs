@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uc_core::codec::cti::bridge::{Line, Reader};
 use uc_core::codec::sip::{Decoded, Framer, Step, decode, encode_answer};
 use uc_core::codec::xml::encode_batch;
-use uc_core::config::{ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PresenceConfig, PreviewConfig, PublishConfig, UcConfig};
+use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, Limits};
 use uc_core::cti_event::{Control, Role};
 use uc_core::time::Mono;
 use uc_core::uc_event::{Body, CategoryDoc, Found, PublishTime, ResourceState};
@@ -166,17 +166,9 @@ fn the_decoders_follow_an_odd_pool() {
 
 fn config() -> Config {
     Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
         application: "t".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace { requests_per_s: 0, window_max: 0 } },
-        presence: PresenceConfig::default(),
-        people: Vec::new(),
-        limits: Limits::default(),
-        note_level: NoteLevel::Info,
+        ..Config::default()
     }
 }
 

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use uc_core::action::CtiOut;
 use uc_core::config::{
-    ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, PublishWay,
-    Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, UcTimers, Watcher,
+    CtiConfig, CtiTimers, Mode, NoteLevel, Person, PersonDn, PublishConfig, PublishWay, Redundancy, SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace,
+    UcTimers, Watcher,
 };
 use uc_core::entropy::Seed;
 use uc_core::fingerprint::Fp;
@@ -76,9 +76,6 @@ fn config() -> Config {
     Config {
         mode: Mode::Bidirectional,
         publish: PublishConfig { way: PublishWay::Endpoint { keep: true }, requests_per_s: 0, outstanding_max: 0, ..PublishConfig::default() },
-        choice: ChoiceConfig::default(),
-        preview: PreviewConfig::default(),
-        application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: "pool.contoso.example".into(), port: 5061 }],
             watchers: vec![Watcher { uri: "sip:watcher@contoso.example".into(), epid: "01010101".into() }],
@@ -96,11 +93,9 @@ fn config() -> Config {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
-            routers: Vec::new(),
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
-            pace: CtiPace::open(),
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: vec![Person {
             employee_id: "alice".into(),
             sip_uri: URI.into(),
@@ -108,8 +103,8 @@ fn config() -> Config {
             dns: Box::new([PersonDn { number: NUMBER.into(), switch: 0 }]),
             ..Person::default()
         }],
-        limits: Limits::default(),
         note_level: NoteLevel::Alarm,
+        ..Config::default()
     }
 }
 

@@ -8,10 +8,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use uc_core::Now;
-use uc_core::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
-    SwitchConfig, TServerConfig, UcConfig,
-};
+use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, PersonDn, Redundancy, SwitchConfig, TServerConfig};
 use uc_core::entropy::Seed;
 
 fn connector(workers: u32) -> Connector {
@@ -26,17 +23,10 @@ fn connector(workers: u32) -> Connector {
     let switch =
         SwitchConfig { name: "S".into(), servers: vec![server], redundancy: Redundancy::Single, session: "s".into(), linger_s: 30, free_dns: Vec::new() };
     let config = Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
         application: "test".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig { switches: vec![switch], routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::lync() },
-        presence: PresenceConfig::default(),
         people: (0..workers).map(person).collect(),
-        limits: Limits::default(),
-        note_level: NoteLevel::Info,
+        ..Config::default()
     };
     Connector::new(Arc::new(config), Seed([7; 32]), Now::default())
 }

@@ -131,9 +131,7 @@ impl core::fmt::Display for Address {
 mod tests {
     use super::*;
     use crate::codec::sip::{Decoded, Framer, Head, Name, Step, decode};
-    use crate::config::{
-        ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, Watcher,
-    };
+    use crate::config::{Config, Limits, Person, UcConfig, Watcher};
     use crate::id::UserId;
     use crate::uc_event::Method;
     use alloc::borrow::Cow;
@@ -145,17 +143,10 @@ mod tests {
         let person = |id: &str, uri: &str| Person { employee_id: id.into(), sip_uri: uri.into(), ..Person::default() };
         let watchers = vec![Watcher { uri: "sip:w@contoso.example".into(), epid: "56b4641a00".into() }];
         Directory::new(Arc::new(Config {
-            mode: Mode::Normal,
-            publish: PublishConfig::default(),
-            preview: PreviewConfig::default(),
-            choice: ChoiceConfig::default(),
             application: "test".into(),
             uc: UcConfig { watchers, ..UcConfig::default() },
-            cti: CtiConfig { switches: vec![], routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },
-            presence: PresenceConfig::default(),
             people: vec![person("1", "sip:alice@contoso.example"), person("2", ""), person("3", "sip:o'neil@contoso.example")],
-            limits: Limits::default(),
-            note_level: NoteLevel::Info,
+            ..Config::default()
         }))
     }
 

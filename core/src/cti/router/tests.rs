@@ -50,21 +50,16 @@ fn config(linger_s: u16) -> Config {
     };
     Config {
         mode: Mode::Standalone,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
         application: "UC".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![switch("S", &["SIPS"], Redundancy::Single, 30)],
             routers: vec![switch("URS", &["URS_A", "URS_B"], Redundancy::Warm, linger_s)],
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
-            pace: CtiPace::open(),
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: (0..3).map(person).collect(),
-        limits: Limits::default(),
         note_level: NoteLevel::Alarm,
+        ..Config::default()
     }
 }
 

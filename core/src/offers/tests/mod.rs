@@ -63,11 +63,7 @@ fn config(workers: u32) -> Config {
     let servers = vec![TServerConfig { name: "SIPS".into(), address: "127.0.0.1:1".into() }];
     Config {
         mode: Mode::Standalone,
-        publish: PublishConfig::default(),
         preview: PreviewConfig { reporting: true, ..PreviewConfig::default() },
-        choice: ChoiceConfig::default(),
-        application: "UC_Connector".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![SwitchConfig {
                 name: "SIP_Switch".into(),
@@ -77,14 +73,12 @@ fn config(workers: u32) -> Config {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
-            routers: Vec::new(),
             timers: CtiTimers { jitter_percent: 0, ..CtiTimers::default() },
-            pace: CtiPace::open(),
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: (0..workers).map(person).collect(),
-        limits: Limits::default(),
         note_level: NoteLevel::Alarm,
+        ..Config::default()
     }
 }
 

@@ -1,9 +1,6 @@
 //! A SIP side with everything it needs, and the words to tell a story with: `connect`, `answer`, `notify`, `run`.
 use crate::action::Action;
-use crate::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PresenceConfig, PreviewConfig, PublishConfig, UcConfig, UcEndpoint,
-    UcPace, Watcher,
-};
+use crate::config::{Config, NoteLevel, Person, UcConfig, UcEndpoint, UcPace, Watcher};
 use crate::cx::{Cx, Out};
 use crate::deadlines::{Deadlines, TimerKey};
 use crate::directory::Directory;
@@ -50,19 +47,7 @@ pub(super) fn config(users: usize) -> Config {
         ..UcConfig::default()
     };
     uc.timers.jitter_percent = 0;
-    Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
-        application: "test".into(),
-        uc,
-        cti: CtiConfig { switches: Vec::new(), routers: Vec::new(), timers: CtiTimers::default(), pace: CtiPace::open() },
-        presence: PresenceConfig::default(),
-        people: people(users),
-        limits: Limits::default(),
-        note_level: NoteLevel::Info,
-    }
+    Config { application: "test".into(), uc, people: people(users), ..Config::default() }
 }
 
 pub(super) struct World {

@@ -3,10 +3,7 @@ use super::*;
 use crate::action::ShortText;
 use crate::codec::cti::bridge::message_of;
 use crate::codec::cti::{KvValue, Value};
-use crate::config::{
-    ChoiceConfig, Config, CtiConfig, CtiPace, CtiTimers, Limits, Mode, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, PublishConfig, Redundancy,
-    SwitchConfig, TServerConfig, UcConfig,
-};
+use crate::config::{Config, CtiConfig, CtiPace, Person, PersonDn, Redundancy, SwitchConfig, TServerConfig};
 use crate::entropy::Seed;
 use crate::id::DnId;
 use crate::presence::{Class, StateRequest, Why};
@@ -28,22 +25,13 @@ fn connector() -> Connector {
         ..Person::default()
     };
     let config = Config {
-        mode: Mode::Normal,
-        publish: PublishConfig::default(),
-        preview: PreviewConfig::default(),
-        choice: ChoiceConfig::default(),
-        application: "UC_Connector".into(),
-        uc: UcConfig::default(),
         cti: CtiConfig {
             switches: vec![switch("One", vec![server("SIPS")], Redundancy::Single), switch("Two", vec![server("A"), server("B")], Redundancy::Hot)],
-            routers: Vec::new(),
-            timers: CtiTimers::default(),
             pace: CtiPace { requests_per_s: 0, window_max: 0 },
+            ..CtiConfig::default()
         },
-        presence: PresenceConfig::default(),
         people: vec![person("e1", "5002", "", ""), person("e2", "50\"03", "7001", "env:PW")],
-        limits: Limits::default(),
-        note_level: NoteLevel::Info,
+        ..Config::default()
     };
     Connector::new(Arc::new(config), Seed([0; 32]), Now { mono: Mono(0), unix_ms: 0 })
 }
