@@ -23,31 +23,32 @@ impl Answer {
     }
 }
 
-/// GET of `path`; `None` when there is no whole answer.
-#[must_use]
-pub fn get(port: u16, path: &str) -> Option<Answer> {
+/// Sends a request on a connection of its own and reads to its end: status, head, body. `None` when there is no whole answer.
+pub(crate) fn talk(port: u16, request: &str) -> Option<(u16, String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, head.to_owned(), body.to_owned()))
+}
+
+/// GET of `path`; `None` when there is no whole answer.
+#[must_use]
+pub fn get(port: u16, path: &str) -> Option<Answer> {
+    let (status, head, body) = talk(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))?;
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Some(Answer { status, body: if chunked { unchunk(body)? } else { body.to_owned() } })
+    Some(Answer { status, body: if chunked { unchunk(&body)? } else { body } })
 }
 
 /// A request with the token of the tests; status and JSON.
 #[must_use]
 pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, serde_json::Value)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}", body.len());
+    let (status, _, answer) = talk(port, &format!("{head}\r\n\r\n{body}"))?;
+    Some((status, serde_json::from_str(&answer).ok()?))
 }
 
 /// Token for workers' states.

@@ -4,16 +4,13 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Instant;
 use uc_runtime_sim::peers::Peer as _;
 use uc_runtime_sim::peers::tserver::{AgentState, Standby, TServer, TServerConfig};
-use uc_tests::{Daemon, Emulated, Folder, Setup, absent, connector, free_port, patience_left, peer};
+use uc_tests::{Daemon, Emulated, Folder, PASSWORD, Setup, absent, free_port, password_hash, patience_left, peer};
 
-const PASSWORD: &str = "correct horse battery";
 const PEOPLE: [(&str, &str, &str); 3] = [("1001", "Ada Lovelace", "5001"), ("1002", "Grace Hopper", "5002"), ("1003", "Konrad Zuse", "5003")];
 
 fn root() -> PathBuf {
@@ -34,18 +31,6 @@ fn modules() -> Option<PathBuf> {
     complete.then_some(folder)
 }
 
-/// The hash of [`PASSWORD`], made by the daemon's own command.
-fn hash() -> &'static str {
-    static HASH: OnceLock<String> = OnceLock::new();
-    HASH.get_or_init(|| {
-        let mut child = Command::new(connector()).arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    })
-}
-
 /// The daemon with its pages, and the T-Server behind it.
 struct Site {
     t_server: Emulated<TServer>,
@@ -64,7 +49,7 @@ impl Site {
         let bridge = t_server.open(0, |_, _| {});
         let (page, router) = (free_port(), free_port());
         let folder = Folder::new();
-        let rows: Vec<String> = PEOPLE.iter().map(|(id, name, dn)| format!("{id},{name},{dn},{dn}@SIP_Switch,\"{}\"\n", hash())).collect();
+        let rows: Vec<String> = PEOPLE.iter().map(|(id, name, dn)| format!("{id},{name},{dn},{dn}@SIP_Switch,\"{}\"\n", password_hash())).collect();
         folder.write("workers.csv", &format!("employee_id,display_name,agent_login,dns,web_password_hash\n{}", rows.concat()));
         folder.write("presence.xml", &fs::read_to_string(root().join("docs/presence.xml")).unwrap());
         let mut setup = Setup::new(1, bridge);

@@ -28,22 +28,23 @@ fn world(options: KamailioOptions, transport: &str, change: impl FnOnce(&mut Set
     Some((kamailio, bridge, daemon, device))
 }
 
+/// Alice says this, and her agent follows.
+fn shows(device: &mut Device, bridge: &Bridge, activity: &str, state: &str) {
+    device.presence(ALICE, "open", activity);
+    bridge.state_request("5002", state);
+}
+
 #[test]
 fn what_is_published_reaches_the_agent() {
     for transport in ["udp", "tcp"] {
         let Some((_kamailio, bridge, daemon, mut device)) = world(KamailioOptions::default(), transport, |_| {}) else { return };
-        device.presence(ALICE, "open", BUSY);
-        bridge.state_request("5002", "busy");
-        device.presence(ALICE, "open", AWAY);
-        bridge.state_request("5002", "away");
-        device.presence(ALICE, "open", "<rpid:busy/><rpid:other>dnd</rpid:other>");
-        bridge.state_request("5002", "do-not-disturb");
-        device.presence(ALICE, "open", "");
-        bridge.state_request("5002", "online");
+        shows(&mut device, &bridge, BUSY, "busy");
+        shows(&mut device, &bridge, AWAY, "away");
+        shows(&mut device, &bridge, "<rpid:busy/><rpid:other>dnd</rpid:other>", "do-not-disturb");
+        shows(&mut device, &bridge, "", "online");
         device.presence(ALICE, "closed", "");
         bridge.request("RequestAgentLogout");
-        device.presence(ALICE, "open", BUSY);
-        bridge.state_request("5002", "busy");
+        shows(&mut device, &bridge, BUSY, "busy");
         device.remove(ALICE);
         bridge.request("RequestAgentLogout");
         daemon.stop();
@@ -64,8 +65,7 @@ fn a_publication_that_expires_makes_presence_unknown() {
     }
     assert!(bridge.seen().is_empty());
     device.forget();
-    device.presence(ALICE, "open", AWAY);
-    bridge.state_request("5002", "away");
+    shows(&mut device, &bridge, AWAY, "away");
     daemon.stop();
 }
 
@@ -75,14 +75,12 @@ fn a_restarted_server_is_subscribed_to_again() {
         // Over UDP only what we send can tell that nobody is there.
         let quick = |setup: &mut Setup| setup.timers = "keepalive_ms = 1000\n".into();
         let Some((mut kamailio, bridge, mut daemon, mut device)) = world(KamailioOptions::default(), transport, quick) else { return };
-        device.presence(ALICE, "open", BUSY);
-        bridge.state_request("5002", "busy");
+        shows(&mut device, &bridge, BUSY, "busy");
         kamailio.stop();
         daemon.expect_log("trying again");
         kamailio.resume();
         device.forget();
-        device.presence(ALICE, "open", AWAY);
-        bridge.state_request("5002", "away");
+        shows(&mut device, &bridge, AWAY, "away");
         daemon.stop();
     }
 }
@@ -93,13 +91,11 @@ fn a_restart_between_two_refreshes_is_found_out_by_the_refresh() {
     let options = KamailioOptions { max_expires_s: 4, ..KamailioOptions::default() };
     let quick = |setup: &mut Setup| setup.timers = "refresh_min_ms = 1000\n".into();
     let Some((mut kamailio, bridge, daemon, mut device)) = world(options, "udp", quick) else { return };
-    device.presence(ALICE, "open", BUSY);
-    bridge.state_request("5002", "busy");
+    shows(&mut device, &bridge, BUSY, "busy");
     kamailio.stop();
     kamailio.resume();
     device.forget();
-    device.presence(ALICE, "open", AWAY);
-    bridge.state_request("5002", "away");
+    shows(&mut device, &bridge, AWAY, "away");
     daemon.stop();
 }
 
@@ -112,8 +108,7 @@ fn challenges_are_answered() {
         let secret = folder.write("secret", "secret\n");
         let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
         let Some((_kamailio, bridge, daemon, mut device)) = world(options, transport, |setup| setup.sections = section) else { return };
-        device.presence(ALICE, "open", BUSY);
-        bridge.state_request("5002", "busy");
+        shows(&mut device, &bridge, BUSY, "busy");
         daemon.stop();
     }
 }
@@ -162,8 +157,7 @@ fn a_list_is_one_subscription() {
 fn a_call_makes_the_agent_busy() {
     let calls = |setup: &mut Setup| setup.sections = "[uc.simple]\ncalls = \"confirmed\"\n".into();
     let Some((_kamailio, bridge, daemon, mut device)) = world(KamailioOptions::default(), "udp", calls) else { return };
-    device.presence(ALICE, "open", AWAY);
-    bridge.state_request("5002", "away");
+    shows(&mut device, &bridge, AWAY, "away");
     device.call(ALICE, "early");
     device.call(ALICE, "confirmed");
     bridge.state_request("5002", "busy");

@@ -4,26 +4,14 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PATIENCE, Response, Setup, connector, exchange, free_port, get};
+use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, PATIENCE, Response, Setup, connector, exchange, free_port, get, password_hash};
 
-const PASSWORD: &str = "a password of the tests";
 const TOKEN: &str = "token of the routers";
 const CALL: &str = "0077028a809f7004";
-
-/// Hash of the password, made by the daemon's own command, once.
-fn hash() -> &'static str {
-    static HASH: OnceLock<String> = OnceLock::new();
-    HASH.get_or_init(|| {
-        let mut child = Command::new(connector()).arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
-    })
-}
 
 /// A daemon in mode standalone with workers Alice, Bob and Carol.
 struct Office {
@@ -79,7 +67,7 @@ fn start(setup: &Setup, folder: Folder) -> Daemon {
 
 fn person(who: &str) -> String {
     let dn = 5001 + u32::from(who.as_bytes()[0] - b'a');
-    format!("[[person]]\nemployee_id = \"{who}\"\nagent_login = \"{dn}\"\ndns = \"{dn}@SIP_Switch\"\nweb_password_hash = \"{}\"\n", hash())
+    format!("[[person]]\nemployee_id = \"{who}\"\nagent_login = \"{dn}\"\ndns = \"{dn}@SIP_Switch\"\nweb_password_hash = \"{}\"\n", password_hash())
 }
 
 fn ask(router: u16, more: &[(&str, &str)], fields: &Value) -> Response {

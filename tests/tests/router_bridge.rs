@@ -1,18 +1,9 @@
 //! A router behind a bridge asks the daemon for previews; workers answer at their pages.
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, Request, Setup, connector, free_port};
+use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Request, Setup, free_port, password_hash};
 
-const PASSWORD: &str = "a password of the tests";
 const TOKEN: &str = "token of the bridge";
-
-fn hash() -> String {
-    let mut child = Command::new(connector()).arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
-}
 
 /// A daemon with two workers, a T-Server and a router with two bridges.
 struct Office {
@@ -27,7 +18,7 @@ impl Office {
     fn open(linger_s: u16) -> Self {
         let options = |name: &str| BridgeOptions { name: name.into(), ..BridgeOptions::default() };
         let (tserver, router, standby, web) = (Bridge::start(options("SIPS")), Bridge::start(options("URS")), Bridge::start(options("URS")), free_port());
-        let hash = hash();
+        let hash = password_hash();
         let person = |who: &str, dn: u16| {
             format!("[[person]]\nemployee_id = \"{who}\"\nagent_login = \"{dn}\"\ndns = \"{dn}@SIP_Switch\"\nweb_password_hash = \"{hash}\"\n")
         };
