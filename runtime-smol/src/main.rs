@@ -12,6 +12,7 @@ mod demo;
 mod driver;
 mod entropy;
 mod explain;
+mod fetch;
 mod history;
 mod hub;
 mod journal;

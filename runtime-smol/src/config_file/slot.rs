@@ -1,7 +1,8 @@
 //! One value of the configuration: where it goes, how it is read, how it is printed. The same slots make the parser, the example and the reference, so the
 //! three cannot drift apart.
 use super::simple::Kind;
-use crate::presence_xml::source::{Location, Url};
+use crate::fetch::Url;
+use crate::presence_xml::source::Location;
 use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Documents, good and bad; the source over loopback.
-use super::source::{Location, Source, Url};
+use super::source::{Location, Source};
 use super::*;
+use crate::fetch::Url;
 use crate::settings::{TlsProfile, TlsSettings};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

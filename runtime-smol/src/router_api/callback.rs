@@ -1,7 +1,7 @@
 //! Answers delivered to a URL of the requester: a few tries, each on the pool, few at once.
 use super::table::Settled;
 use super::told;
-use crate::presence_xml::source::{Url, post};
+use crate::fetch::{Url, post};
 use crate::say;
 use crate::settings::{TlsProfile, TlsSettings};
 use crate::web::{Counts, Site, pause};

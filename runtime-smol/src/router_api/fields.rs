@@ -1,7 +1,7 @@
 //! The fields of a request, from JSON, a form or the query, as tolerant as strategies need: names in any case, both spellings of the messages, user data as an object,
 //! pairs or text.
 use super::WAIT_MAX;
-use crate::presence_xml::source::Url;
+use crate::fetch::Url;
 use crate::settings::Settings;
 use crate::web::talk::Wanted;
 use crate::web::{Asked, form};
