@@ -1,4 +1,6 @@
 //! Stories of the contact-centre half: presence facts in, requests out, a hand-played T-Server in between.
+//!
+//! Over 500 lines: the world of these stories and the stories that use it barely; what is more special stands in the rooms below.
 mod rare;
 
 use super::{Activity, NoteChange, PresenceUpdate, StateChange};

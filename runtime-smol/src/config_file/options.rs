@@ -1,4 +1,6 @@
 //! The one table of options: name, meaning, range, place. Parser, example file and reference are made from it.
+//!
+//! Over 500 lines: a table, one row per option, read as one list.
 use super::simple::Kind;
 use super::slot::{Profile, Slot, Transport};
 use super::web::{ServerTlsDraft, router_default, web_default};

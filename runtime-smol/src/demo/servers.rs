@@ -1,5 +1,6 @@
 //! The emulated Front End pool and T-Server pair behind real sockets, in a thread of their own, with the day that happens to them.
 mod both;
+mod failures;
 
 use super::DemoMode;
 use super::tell::{Teller, agent_words as state_words};
@@ -440,47 +441,6 @@ impl World {
             }
         }
     }
-
-    /// Kills the server that matters most: the one with the connection, the primary.
-    fn kill(&mut self, kind: Kind) -> u16 {
-        let now = self.now();
-        let node = match kind {
-            Kind::FrontEnd => self.conns.values().find(|(k, ..)| *k == kind).map_or(0, |(_, node, _)| *node),
-            Kind::TServer => self.tserver.primary().unwrap_or(0),
-        };
-        self.teller.failure(self.clock(), &server(kind, node), self.consequence(kind, node));
-        match kind {
-            Kind::FrontEnd => self.front_end.kill(node),
-            Kind::TServer => self.tserver.kill(now, node),
-        }
-        self.story.failures += 1;
-        self.troubled_until = Some(Instant::now() + AWAY + SETTLING);
-        for waiting in self.waiting.values_mut() {
-            waiting.disturbed = true;
-        }
-        self.pump();
-        node
-    }
-
-    /// What the failure of a server should lead to.
-    fn consequence(&self, kind: Kind, node: u16) -> &'static str {
-        let serves = self.conns.values().any(|(k, n, _)| (*k, *n) == (kind, node));
-        match kind {
-            Kind::FrontEnd if serves => "the connector has to subscribe again at another one",
-            Kind::TServer if serves && self.tserver.primary() == Some(node) => "the other half of the pair takes over",
-            _ => "nobody was using it",
-        }
-    }
-
-    fn revive(&mut self, kind: Kind, node: u16) {
-        let now = self.now();
-        match kind {
-            Kind::FrontEnd => self.front_end.revive(node),
-            Kind::TServer => self.tserver.revive(now, node),
-        }
-        self.teller.back(self.clock(), &server(kind, node));
-        self.pump();
-    }
 }
 
 /// The state of the document we ship that somebody chooses who would show this presence.
@@ -502,12 +462,5 @@ fn is_chosen(class: Class, agent: &AgentTruth) -> bool {
         "break" => agent.state == AgentState::NotReady && has_reason,
         "training" => agent.state == AgentState::NotReady && agent.work_mode == Some(6),
         _ => agent.state == AgentState::NotReady && !has_reason && agent.work_mode.is_none(),
-    }
-}
-
-fn server(kind: Kind, node: u16) -> String {
-    match kind {
-        Kind::FrontEnd => format!("Front End {}", node + 1),
-        Kind::TServer => format!("T-Server {}", if node == 0 { "A" } else { "B" }),
     }
 }

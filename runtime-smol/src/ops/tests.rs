@@ -7,9 +7,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use uc_core::Now;
-use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, PersonDn, Redundancy, SwitchConfig, TServerConfig};
+use uc_core::config::{Config, CtiConfig, CtiPace, CtiTimers, Person, PersonDn, Redundancy, SwitchConfig, TServerConfig};
 use uc_core::entropy::Seed;
+use uc_core::{Connector, Now};
 
 fn connector(workers: u32) -> Connector {
     let person = |n: u32| Person {

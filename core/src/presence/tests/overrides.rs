@@ -1,4 +1,6 @@
 //! After Call Work and Legal Guard, bidirectional: who wins, what is shown, and that nothing goes round in circles.
+//!
+//! Over 500 lines: one story after the other about one machine, found by its name.
 use super::*;
 use crate::uc_event::PublishTime;
 use crate::views::OverrideView;

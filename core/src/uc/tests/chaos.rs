@@ -1,4 +1,6 @@
 //! A server that does anything at any time, people who come and go, and what must hold all the while. In the end the server behaves and everybody is covered.
+//!
+//! Over 500 lines: one server, one run, and everything that must hold of it.
 use super::harness::*;
 use crate::action::Action;
 use crate::config::{Config, PublishWay, UcPace, Watcher};
