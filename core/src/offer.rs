@@ -103,6 +103,9 @@ pub enum PreviewStatus {
 }
 
 impl PreviewStatus {
+    /// All, in the order of the counters.
+    pub const ALL: [Self; 6] = [Self::Accepted, Self::Rejected, Self::Timeout, Self::Canceled, Self::Unavailable, Self::Error];
+
     /// The word on the wire.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -217,6 +220,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All, in the order of the counters.
+    pub const ALL: [Self; 9] =
+        [Self::Accepted, Self::Rejected, Self::Timeout, Self::Taken, Self::Canceled, Self::Released, Self::Replaced, Self::Unavailable, Self::Failed];
+
     /// `UCC_Reason` (`spec/uc-connector-functional.md` 8.2).
     #[must_use]
     pub const fn reason(self) -> &'static str {

@@ -2,6 +2,7 @@
 use crate::ops::{Facing, LinkExtra, Overview, STATE_NAMES, Tally};
 use crate::web::Counts;
 use std::fmt::{Display, Write as _};
+use uc_core::offer::{Outcome, PreviewStatus};
 use uc_core::presence::Class;
 use uc_core::views::LinkState;
 
@@ -69,6 +70,7 @@ pub(crate) fn print(overview: &Overview, tally: &Tally, facing: &Facing) -> Stri
     page.gauge("recording", "1 while the flight recorder writes.", u8::from(extra.recording));
     page.gauge("recorded_bytes", "Bytes of the flight recording.", extra.recorded_bytes);
     workers(&mut page, overview, tally);
+    previews(&mut page, overview);
     links(&mut page, overview);
     web(&mut page, facing);
     page.0
@@ -87,6 +89,28 @@ fn workers(page: &mut Page, overview: &Overview, tally: &Tally) {
     }
     page.gauge("agents_in_flight", "DNs with an unanswered request.", tally.in_flight);
     page.gauge("agents_held", "DNs left alone until the next presence change.", tally.held);
+}
+
+/// What routers asked, workers were offered and reporting was told.
+fn previews(page: &mut Page, overview: &Overview) {
+    let (c, now) = (&overview.counters, &overview.previews);
+    page.counter("previews_total", "Previews routers asked for.", c.previews);
+    page.family("previews_answered_total", "counter", "Answers to routers.");
+    for status in PreviewStatus::ALL {
+        page.sample("previews_answered_total", &[("status", &status.word().to_ascii_lowercase())], c.previews_answered[status as usize]);
+    }
+    page.gauge("previews_open", "Previews whose router waits for the answer.", now.requests);
+    page.counter("offers_total", "Offers made to workers.", c.offers);
+    page.family("offers_ended_total", "counter", "Offers by how they ended.");
+    for outcome in Outcome::ALL {
+        page.sample("offers_ended_total", &[("outcome", outcome.word())], c.offers_ended[outcome as usize]);
+    }
+    page.gauge("offers_open", "Offers workers are looking at.", now.offers);
+    page.gauge("offers_workers", "Workers with an open page.", now.pages);
+    page.counter("reports_sent_total", "Reports of offers sent to T-Servers; more than once when a connection was lost.", c.reports_sent);
+    page.counter("reports_failed_total", "Reports T-Servers refused or did not acknowledge.", c.reports_failed);
+    page.counter("reports_dropped_total", "Offers, or ends of offers, left out of the reports.", c.reports_dropped);
+    page.gauge("reports_waiting", "Reports that wait or are not acknowledged.", now.reports);
 }
 
 /// The web side, where there is one.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use uc_core::config::Mode;
 use uc_core::presence::{Activity, Class};
-use uc_core::views::{AgentState, ChoiceFault, Counters, CtiLinkView, LinkState, OverrideView, UcLinkView, WantView};
+use uc_core::views::{AgentState, ChoiceFault, Counters, CtiLinkView, LinkState, OverrideView, PreviewsView, UcLinkView, WantView};
 
 /// Workers in one answer of the driver.
 pub(crate) const ROWS_MAX: usize = 200;
@@ -222,6 +222,8 @@ pub(crate) struct Overview {
     pub(crate) workers: u32,
     /// Counters since start.
     pub(crate) counters: Counters,
+    /// Previews that are open now.
+    pub(crate) previews: PreviewsView,
     /// SIP links with the name of the server they are at or try.
     pub(crate) uc: Vec<(UcLinkView, Box<str>)>,
     /// Bridge links.

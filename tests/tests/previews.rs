@@ -113,6 +113,20 @@ fn a_preview_is_shown_accepted_answered_and_remembered() {
     alice.click(&offer["offer"], "reject");
     assert_eq!(page.expect("too-late"), json!({"offer": offer["offer"]}));
 
+    let metrics = get(office.ops, "/metrics").unwrap().body;
+    for line in [
+        "previews_total 1",
+        "previews_answered_total{status=\"accepted\"} 1",
+        "offers_total 1",
+        "offers_ended_total{outcome=\"accepted\"} 1",
+        "previews_open 0",
+        "offers_workers 1",
+    ] {
+        assert!(metrics.contains(&format!("\nuc_connector_{line}\n")), "{line}: {metrics}");
+    }
+    let summary = get(office.ops, "/api/v1/summary").unwrap().json();
+    assert_eq!((&summary["previews"]["answered"]["accepted"], &summary["previews"]["offers"]["ended"]["accepted"]), (&json!(1), &json!(1)));
+
     let carol = office.login("carol");
     let accepted = || carol.ask("GET", "/api/history", &Value::Null).json()["offers"][0]["outcome"] == "accepted";
     until("the preview is in the history", accepted);

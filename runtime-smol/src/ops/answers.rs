@@ -67,6 +67,7 @@ fn overview(connector: &Connector, extra: &Extra) -> Overview {
         has_uc: config.mode.has_uc(),
         workers: config.people.len() as u32,
         counters: connector.counters(),
+        previews: connector.previews(),
         uc: connector.uc_links().into_iter().map(|view| (view, endpoint(&view).into())).collect(),
         cti: connector.cti_links().into_iter().map(cti_row).collect(),
     }

@@ -4,6 +4,7 @@ use crate::presence_xml::{Display, MenuState};
 use serde_json::{Map, Value, json};
 use uc_core::config::Mode;
 use uc_core::cti_event::Role;
+use uc_core::offer::{Outcome, PreviewStatus};
 use uc_core::presence::Class;
 use uc_core::views::{AgentState, LinkState, OverrideView, UcLinkView, WantView};
 
@@ -96,8 +97,22 @@ pub(super) fn summary(overview: &Overview, tally: &Tally) -> Vec<u8> {
         "held": tally.held,
         "changes": overview.counters.presence_changes,
         "requests": overview.counters.state_requests,
+        "previews": previews_value(overview),
         "links": links_value(overview),
     }))
+}
+
+fn previews_value(overview: &Overview) -> Value {
+    let (c, now) = (&overview.counters, &overview.previews);
+    let answered: Map<String, Value> =
+        PreviewStatus::ALL.iter().map(|status| (status.word().to_ascii_lowercase(), c.previews_answered[*status as usize].into())).collect();
+    let ended: Map<String, Value> = Outcome::ALL.iter().map(|outcome| (outcome.word().to_owned(), c.offers_ended[*outcome as usize].into())).collect();
+    json!({
+        "asked": c.previews, "answered": answered, "open": now.requests,
+        "offers": { "made": c.offers, "ended": ended, "open": now.offers },
+        "reports": { "sent": c.reports_sent, "failed": c.reports_failed, "dropped": c.reports_dropped, "waiting": now.reports },
+        "workers": now.pages,
+    })
 }
 
 fn dn(row: &DnRow) -> Value {

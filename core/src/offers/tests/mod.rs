@@ -325,3 +325,9 @@ fn single(targets: &str) -> PreviewRequest<'_> {
 fn broadcast(targets: &str) -> PreviewRequest<'_> {
     PreviewRequest { select: Select::Broadcast, ..single(targets) }
 }
+
+#[test]
+fn lists_of_words_are_in_the_order_of_the_counters() {
+    assert!(PreviewStatus::ALL.iter().enumerate().all(|(at, status)| *status as usize == at));
+    assert!(Outcome::ALL.iter().enumerate().all(|(at, outcome)| *outcome as usize == at));
+}

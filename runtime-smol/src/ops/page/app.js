@@ -60,6 +60,22 @@ function links(data) {
   });
 }
 
+// Hidden until there was something to count.
+function previews(data) {
+  $("previews").hidden = !data.asked && !data.workers;
+  const words = (by) => Object.entries(by).filter(([, n]) => n).map(([word, n]) => n + " " + word).join(", ");
+  const { offers, reports } = data;
+  const rows = [["Requests of routers", data.asked, data.open + " waiting", words(data.answered)],
+    ["Offers to workers", offers.made, offers.open + " open on the pages of " + data.workers + " workers", words(offers.ended)],
+    ["Reports to T-Servers", reports.sent, reports.waiting + " waiting", words({ "refused or not acknowledged": reports.failed, "left out": reports.dropped })]];
+  const body = document.querySelector("#previews tbody");
+  rows.forEach((cells, nth) => {
+    const row = body.rows[nth] || body.insertRow();
+    while (row.cells.length < cells.length) row.insertCell();
+    cells.forEach((value, at) => { text(row.cells[at], String(value)); if (at === 1 || at === 2) row.cells[at].className = "number"; });
+  });
+}
+
 function counts(presence) {
   const box = $("counts");
   Object.entries(presence).forEach(([name, n], nth) => {
@@ -150,6 +166,7 @@ async function refresh() {
       $("ready").className = summary.ready ? "good" : "bad";
       text($("facts"), summary.workers + " workers, " + summary.changes + " presence changes, " + summary.requests + " state requests, up " + duration(summary.uptime_ms));
       links(summary.links);
+      previews(summary.previews);
       counts(summary.presence);
       workers(page);
     }
