@@ -123,6 +123,12 @@ impl Browser {
         &self.csrf
     }
 
+    /// The cookie of the login, `name=value`.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// Accepts or declines.
     ///
     /// # Panics
@@ -190,6 +196,12 @@ impl Page {
                 return data;
             }
         }
+    }
+
+    /// The next event, however long it takes; `None`: the stream has ended.
+    #[must_use]
+    pub fn next(&self) -> Option<(String, Value)> {
+        self.events.recv().ok()
     }
 
     /// Names of the events that have come by now and were not asked for.

@@ -43,6 +43,21 @@ pub(super) enum Wait {
     For(Duration),
 }
 
+/// Why a request is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// Status: 400 where nothing better fits.
+    pub(super) status: u16,
+    /// One sentence.
+    pub(super) why: String,
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self { status: 400, why }
+    }
+}
+
 /// Fields by name, in the order they came.
 pub(super) struct Fields(Vec<(String, Value)>);
 
@@ -51,17 +66,20 @@ impl Fields {
     ///
     /// # Errors
     /// One sentence.
-    pub(super) fn read(asked: &Asked) -> Result<Self, String> {
+    pub(super) fn read(asked: &Asked) -> Result<Self, Refusal> {
         let of_form = |text: &str| form::pairs(text).into_iter().map(|(key, value)| (key, Value::from(value))).collect::<Vec<_>>();
         let mut fields = match (&*asked.media_type(), asked.body.is_empty()) {
             (_, true) => Vec::new(),
-            ("application/x-www-form-urlencoded", _) => of_form(std::str::from_utf8(&asked.body).map_err(|_| "the form is not UTF-8")?),
+            ("application/x-www-form-urlencoded", _) => of_form(std::str::from_utf8(&asked.body).map_err(|_| "the form is not UTF-8".to_owned())?),
             ("application/json" | "text/json" | "text/plain" | "", _) => match serde_json::from_slice(&asked.body) {
                 Ok(Value::Object(object)) => object.into_iter().collect(),
-                Ok(_) => return Err("the body must be a JSON object".into()),
-                Err(why) => return Err(format!("the body is not JSON: {why}")),
+                Ok(_) => return Err("the body must be a JSON object".to_owned().into()),
+                Err(why) => return Err(format!("the body is not JSON: {why}").into()),
             },
-            (other, _) => return Err(format!("the body is `{other}`, it must be application/json or application/x-www-form-urlencoded")),
+            (other, _) => {
+                let why = format!("the body is `{other}`, it must be application/json or application/x-www-form-urlencoded");
+                return Err(Refusal { status: 415, why });
+            }
         };
         fields.extend(of_form(&asked.query));
         Ok(Self(fields))
@@ -82,30 +100,33 @@ impl Fields {
     }
 
     fn name(&self, names: &[&str]) -> Result<String, String> {
-        let text = self.text(names)?.trim().to_owned();
+        let text = self.text(names)?;
         if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
             return Err(format!("`{}` must be {NAME_BYTES_MAX} bytes at most without control characters", names[0]));
         }
-        Ok(text)
+        Ok(text.trim().to_owned())
     }
 
     /// What is to be done.
     ///
     /// # Errors
     /// One sentence.
-    pub(super) fn call(&self, asked: &Asked, settings: &Settings) -> Result<Call, String> {
+    pub(super) fn call(&self, asked: &Asked, settings: &Settings) -> Result<Call, Refusal> {
         let conn = self.name(&["connId", "connectionId"])?;
         if !is_conn(&conn) {
-            return Err(BAD_CONN.into());
+            return Err(BAD_CONN.to_owned().into());
         }
         let (select, is_cancel) = self.operation()?;
-        let key = match asked.named("idempotency-key") {
-            Some(key) => key.trim().trim_matches('"').to_owned(),
-            None => self.name(&["key", "idempotencyKey"])?,
+        let field = self.name(&["key", "idempotencyKey"])?;
+        let key = match asked.headers.get("idempotency-key").map(|key| key.as_bytes()) {
+            Some(key) if key.len() > NAME_BYTES_MAX => {
+                return Err(format!("the idempotency key is {} bytes, the limit is {NAME_BYTES_MAX}", key.len()).into());
+            }
+            // Whatever the bytes are: a key that is left out would ask twice.
+            Some(key) => std::str::from_utf8(key).map_or_else(|_| key.iter().map(|byte| char::from(*byte)).collect(), str::to_owned),
+            None => field,
         };
-        if key.len() > NAME_BYTES_MAX {
-            return Err(format!("the idempotency key is {} bytes, the limit is {NAME_BYTES_MAX}", key.len()));
-        }
+        let key = key.trim().trim_matches('"').to_owned();
         let wanted = Wanted {
             select,
             targets: self.targets(select, is_cancel)?,
@@ -113,7 +134,7 @@ impl Fields {
             switch: self.name(&["switch"])?,
             conn,
             media: self.name(&["mediaType", "media"])?,
-            data: if is_cancel { Vec::new() } else { self.user_data()? },
+            data: self.user_data()?,
             timeout_ms: self.timeout()?,
             key: Some(key).filter(|key| !key.is_empty()),
         };
@@ -147,18 +168,24 @@ impl Fields {
 
     fn targets(&self, select: Select, is_cancel: bool) -> Result<String, String> {
         let names: &[&str] = if select == Select::Single { &["agent", "targets"] } else { &["targets", "agent"] };
-        let targets = match names.iter().find_map(|name| self.get(&[name])) {
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("^"),
-            _ => names
-                .iter()
-                .map(|name| self.text(&[name]))
-                .find(|text| text.as_ref().map_or(true, |text| !text.is_empty()))
-                .unwrap_or_else(|| Ok(String::new()))?,
-        };
-        if targets.trim().is_empty() && !is_cancel {
-            return Err(format!("`{}` is missing: who is to be asked?", names[0]));
+        // Each is looked at, so that one that is no text is told even where another would do.
+        let given = names.iter().map(|name| self.list(name)).collect::<Result<Vec<_>, _>>()?;
+        match given.into_iter().find(|text| !text.trim().is_empty()) {
+            Some(targets) => Ok(targets),
+            None if is_cancel => Ok(String::new()),
+            None => Err(format!("`{}` is missing: who is to be asked?", names[0])),
         }
-        Ok(targets)
+    }
+
+    /// A text, a number, or a list of these.
+    fn list(&self, name: &str) -> Result<String, String> {
+        let Some(Value::Array(items)) = self.get(&[name]) else { return self.text(&[name]) };
+        let item = |item: &Value| match item {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(format!("every item of `{name}` must be text")),
+        };
+        Ok(items.iter().map(item).collect::<Result<Vec<_>, _>>()?.join("^"))
     }
 
     /// `{key: value}`, `[[key, value], ...]`, `[{key, value}, ...]`, or text: JSON of one of these, or `key:value|key:value`. Text of another form is shown as it is.
@@ -187,15 +214,16 @@ impl Fields {
         Ok(Some((seconds * 1000.0) as u64))
     }
 
-    fn callback(&self, settings: &Settings) -> Result<Option<Url>, String> {
+    fn callback(&self, settings: &Settings) -> Result<Option<Url>, Refusal> {
         let text = self.text(&["callback"])?;
         if text.is_empty() {
             return Ok(None);
         }
         if !settings.router.callback_prefixes.iter().any(|prefix| text.starts_with(&**prefix)) {
-            return Err("`callback` is not among the URLs allowed by option `router.callback_prefixes`".into());
+            let why = "`callback` is not among the URLs allowed by option `router.callback_prefixes`".to_owned();
+            return Err(Refusal { status: 403, why });
         }
-        Url::parse(&text).map(Some).ok_or_else(|| "`callback` must be an http or https URL".into())
+        Url::parse(&text).map(Some).ok_or_else(|| "`callback` must be an http or https URL".to_owned().into())
     }
 
     /// `Prefer: respond-async`, `Prefer: wait=SECONDS` (RFC 7240), or the field `wait`.
@@ -206,13 +234,20 @@ impl Fields {
             text if text.is_empty() => preferences.clone().find_map(|p| p.strip_prefix("wait=")).map(|s| s.trim_matches('"').to_owned()),
             text => Some(text),
         };
-        let seconds: Option<u64> = given.map(|text| text.trim().parse().map_err(|_| format!("`wait` is {text:?}, it must be whole seconds"))).transpose()?;
+        let seconds: Option<u64> = given.map(|text| whole_seconds(&text)).transpose()?;
         Ok(match (seconds, has_callback || preferences.any(|p| p == "respond-async")) {
             (Some(seconds), _) => Wait::For(Duration::from_secs(seconds).min(WAIT_MAX)),
             (None, true) => Wait::For(Duration::ZERO),
             (None, false) => Wait::Answer,
         })
     }
+}
+
+/// `wait`: 0 to 86400. What is 5.0 to a program that has no whole numbers is 5.
+fn whole_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.trim();
+    let seconds = seconds.strip_suffix(".0").unwrap_or(seconds).parse::<u64>().ok();
+    seconds.filter(|seconds| *seconds <= 86_400).ok_or_else(|| format!("`wait` is {text:?}, it must be whole seconds, at most 86400"))
 }
 
 /// Whether a text is the name of a message, not words for the worker.
@@ -279,7 +314,7 @@ mod tests {
         }
     }
 
-    fn read(asked: &Asked) -> Result<Call, String> {
+    fn read(asked: &Asked) -> Result<Call, Refusal> {
         Fields::read(asked).and_then(|fields| fields.call(asked, &crate::config_file::check_example()))
     }
 
@@ -304,6 +339,7 @@ mod tests {
         assert_eq!(call(r#"{"connId":"1","targets":["a","b"],"op":"round-robin"}"#, "").wanted.targets, "a^b");
         assert_eq!(call(r#"{"connId":"1","agent":"a"}"#, "respond-async, wait=5").wait, Wait::For(Duration::from_secs(5)));
         assert_eq!(call(r#"{"connId":"1","agent":"a"}"#, "respond-async").wait, Wait::For(Duration::ZERO));
+        assert_eq!(call(r#"{"connId":"1","agent":"a","wait":5.0}"#, "").wait, Wait::For(Duration::from_secs(5)));
         assert_eq!(call(r#"{"connId":"1","op":"cancel","status":"caller-released"}"#, "").op, Op::Cancel { text: "caller-released".into() });
     }
 
@@ -320,10 +356,15 @@ mod tests {
             ("application/json", r#"{"connId":"1","agent":"a","timeout":-1}"#, "`timeout`"),
             ("application/json", r#"{"connId":"1","agent":{}}"#, "`agent` must be text"),
             ("application/json", r#"{"connId":"1","agent":"a","userData":7}"#, "`userData`"),
+            ("application/json", r#"{"connId":"1","op":"cancel","userData":7}"#, "`userData`"),
+            ("application/json", r#"{"connId":"1","targets":["a",{}]}"#, "every item of `targets`"),
+            ("application/json", r#"{"connId":"1","targets":"a","agent":{}}"#, "`agent` must be text"),
+            ("application/json", r#"{"connId":"1","agent":"a","dn":"5\n"}"#, "`dn`"),
+            ("application/json", r#"{"connId":"1","agent":"a","wait":99999}"#, "`wait`"),
             ("application/json", r#"{"connId":"1","agent":"a","callback":"http://evil/"}"#, "callback_prefixes"),
         ] {
             let why = read(&asked(media, body, "", "")).unwrap_err();
-            assert!(why.contains(expected), "{body}: {why}");
+            assert!(why.why.contains(expected), "{body}: {why:?}");
         }
     }
 }

@@ -40,12 +40,16 @@ pub(crate) async fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
     {
         return form.refuse(401, "the bearer token is missing or wrong").header(WWW_AUTHENTICATE, "Bearer");
     }
-    let conn = form::decoded(&rest.trim_start_matches('/').replace('+', "%2B"));
-    match (&asked.method, conn.is_empty()) {
+    if !matches!(asked.parameter("format").as_deref(), None | Some("json" | "text")) {
+        return form.refuse(400, "`format` must be json or text");
+    }
+    let rest = rest.trim_start_matches('/');
+    let conn = form::decoded(&rest.replace('+', "%2B")).trim().to_owned();
+    match (&asked.method, rest.is_empty()) {
         (&Method::GET | &Method::POST, true) => match Fields::read(asked).and_then(|fields| fields.call(asked, &site.settings())) {
             Ok(_) if site.is_stopping() => form.refuse(503, "the connector is stopping").header(RETRY_AFTER, "5"),
             Ok(call) => carry_out(site, call, form).await,
-            Err(why) => form.refuse(400, &why),
+            Err(refusal) => form.refuse(refusal.status, &refusal.why),
         },
         (&Method::GET, false) => look(site, &conn, form).await,
         (&Method::DELETE, false) if fields::is_conn(&conn) => cancel(site, conn, String::new(), form).await,

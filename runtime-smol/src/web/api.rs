@@ -271,6 +271,9 @@ fn redirect(site: &Rc<Site>, asked: &Asked, who: &Who) -> Reply {
     };
     let settings = site.settings();
     let is_administrator = Role::of(who, &settings) == Role::Administrator;
+    if !words["user"].is_null() && !words["user"].is_string() {
+        return json_error(400, "malformed", "`user` must be the employee id of a worker");
+    }
     let whom = match words["user"].as_str() {
         None => who.as_ref(),
         Some(other) if other == who.as_ref() => other,

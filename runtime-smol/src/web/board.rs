@@ -89,7 +89,11 @@ pub(super) async fn history(site: &Rc<Site>, asked: &Asked) -> Reply {
     if to < from || to - from > SPAN_MS {
         return json_error(400, "malformed", "`to` must be after `from`, by a year at most");
     }
-    if asked.parameter("format").as_deref() == Some("csv") {
+    let format = asked.parameter("format");
+    if !matches!(format.as_deref(), None | Some("json" | "csv")) {
+        return json_error(400, "malformed", "`format` must be json or csv");
+    }
+    if format.as_deref() == Some("csv") {
         return match rows(path, from, to).await {
             Ok(rows) => Reply::with(200, "text/csv; charset=utf-8", csv(&rows))
                 .header(HeaderName::from_static("content-disposition"), "attachment; filename=\"previews.csv\""),

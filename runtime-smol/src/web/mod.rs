@@ -10,6 +10,7 @@ mod api;
 mod assets;
 mod board;
 mod counts;
+mod describe;
 mod door;
 mod events;
 pub(crate) mod form;

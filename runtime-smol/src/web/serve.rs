@@ -5,7 +5,7 @@ use super::events::{self, Takeover};
 use super::request::{Asked, Fault};
 use super::site::Site;
 use super::stream::Stream;
-use super::{Counts, api, assets, pause};
+use super::{Counts, api, assets, describe, pause};
 use crate::router_api;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -105,6 +105,7 @@ async fn route(site: &Rc<Site>, asked: &Asked, door: Door, taken: &RefCell<Optio
             }
             Err(refusal) => refusal,
         },
+        Door::Pages if asked.path == describe::PATH => describe::answer(asked),
         Door::Pages if asked.path.starts_with("/api/") => api::answer(site, asked).await,
         Door::Pages => assets::answer(&site.assets, asked),
     }
