@@ -1,16 +1,16 @@
 //! A small pull interface over quick-xml: elements with resolved names, joined text, and the checks quick-xml leaves to its user.
 //!
-//! quick-xml's own `NsReader` doubles the cost of a document, so namespaces are resolved here, and only to the few this connector knows.
+//! quick-xml's own `NsReader` doubles the cost of a document, so namespaces are resolved here, and only to the few this connector knows; attributes are read
+//! once for each tag (`attributes`).
 //! Refused here: DOCTYPE, foreign entities, undeclared prefixes, duplicate attributes, depth beyond the limit, an end inside an element.
 //! Nothing is recursive. Not looked for: `]]>` in text, and the two characters U+FFFE and U+FFFF when they stand as they are.
 //! Declared encodings are ignored: what is valid UTF-8 is read as UTF-8 (`spec/ms-pres.md` 5.1).
+use super::attributes::{Attr, Scan, Wrong, check_many, split};
 use super::fault::{XmlFault, offset, quote};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use quick_xml::XmlVersion;
 use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::attributes::{AttrError, Attribute, Attributes};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -85,6 +85,7 @@ impl<'a> Element<'a> {
 
 struct Binding<'a> {
     depth: u32,
+    /** empty: the default namespace */
     prefix: &'a str,
     ns: Ns,
 }
@@ -94,6 +95,12 @@ pub(super) struct Doc<'a> {
     text: &'a str,
     reader: Reader<&'a [u8]>,
     bindings: Vec<Binding<'a>>,
+    /** the default namespace in scope */
+    default: Ns,
+    /** attributes of the element entered last */
+    attributes: Vec<Attr<'a>>,
+    /** where it stands */
+    attributes_of: u32,
     depth: u32,
     depth_max: u32,
     /** the last start tag was an empty element: its end is still to be told */
@@ -113,10 +120,20 @@ impl<'a> Doc<'a> {
     pub(super) fn open(bytes: &'a [u8], depth_max: u32) -> Result<(Self, Element<'a>), XmlFault> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let text = core::str::from_utf8(bytes).map_err(|e| XmlFault::NotUtf8 { at: offset(e.valid_up_to()) })?;
-        if let Some(at) = bytes.iter().position(|b| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
+        if let Some(at) = control_character(bytes) {
             return Err(XmlFault::Character { at: offset(at) });
         }
-        let mut doc = Self { text, reader: Reader::from_str(text), bindings: Vec::new(), depth: 0, depth_max, empty: false };
+        let mut doc = Self {
+            text,
+            reader: Reader::from_str(text),
+            bindings: Vec::with_capacity(8),
+            default: Ns::None,
+            attributes: Vec::with_capacity(8),
+            attributes_of: 0,
+            depth: 0,
+            depth_max,
+            empty: false,
+        };
         loop {
             match doc.next()? {
                 Node::Start(root) => return Ok((doc, root)),
@@ -179,10 +196,16 @@ impl<'a> Doc<'a> {
 
     /// An attribute of an element this document gave out, with references resolved.
     pub(super) fn attribute(&self, element: &Element<'a>, ns: Ns, local: &str) -> Option<Cow<'a, str>> {
-        for attribute in Attributes::new(element.attributes, 0).with_checks(false).flatten() {
-            let (prefix, name) = split(attribute.key.0);
-            if name == local && (if prefix.is_empty() { Ns::None } else { self.resolve(prefix)? }) == ns {
-                return attribute.normalized_value(XmlVersion::Implicit1_0).ok();
+        let wanted = |attribute: &Attr<'a>| {
+            attribute.local == local && if attribute.prefix.is_empty() { ns == Ns::None } else { self.resolve(attribute.prefix) == Some(ns) }
+        };
+        if element.at == self.attributes_of {
+            return self.attributes.iter().find(|attribute| wanted(attribute))?.value();
+        }
+        let mut scan = Scan(element.attributes);
+        while let Ok(Some(attribute)) = scan.next(&[]) {
+            if wanted(&attribute) {
+                return attribute.value();
             }
         }
         None
@@ -226,24 +249,28 @@ impl<'a> Doc<'a> {
             return Err(XmlFault::TooDeep { at, limit: self.depth_max });
         }
         self.depth += 1;
+        self.attributes.clear();
+        self.attributes_of = at;
         let mut prefixed = false;
-        for attribute in Attributes::new(attributes, 0) {
-            let attribute = attribute.map_err(|e| attribute_fault(&e, at))?;
-            self.check_value(&attribute.value, at)?;
-            let (prefix, local) = split(attribute.key.0);
-            match (prefix, local) {
+        let mut scan = Scan(attributes);
+        while let Some(attribute) = scan.next(&self.attributes).map_err(|wrong| attribute_fault(wrong, at))? {
+            if !attribute.plain {
+                self.check_value(attribute.raw, at)?;
+            }
+            match (attribute.prefix, attribute.local) {
                 ("", "xmlns") => self.bind("", &attribute, at)?,
                 ("xmlns", prefix) => self.bind(prefix, &attribute, at)?,
                 ("", _) => {}
                 _ => prefixed = true,
             }
+            self.attributes.push(attribute);
         }
+        check_many(attributes, self.attributes.len()).map_err(|wrong| attribute_fault(wrong, at))?;
         let undeclared = |name: &str| XmlFault::Prefix { at, name: quote(name) };
         if prefixed {
-            for attribute in Attributes::new(attributes, 0).with_checks(false).flatten() {
-                let (prefix, _) = split(attribute.key.0);
-                if !matches!(prefix, "" | "xmlns") && self.resolve(prefix).is_none() {
-                    return Err(undeclared(attribute.key.0));
+            for attribute in &self.attributes {
+                if !matches!(attribute.prefix, "" | "xmlns") && self.resolve(attribute.prefix).is_none() {
+                    return Err(undeclared(attribute.name));
                 }
             }
         }
@@ -268,31 +295,35 @@ impl<'a> Doc<'a> {
     }
 
     fn leave(&mut self) -> Node<'a> {
-        while self.bindings.last().is_some_and(|binding| binding.depth == self.depth) {
-            self.bindings.pop();
+        while let Some(binding) = self.bindings.pop_if(|binding| binding.depth == self.depth) {
+            if binding.prefix.is_empty() {
+                self.default = self.bindings.iter().rev().find(|outer| outer.prefix.is_empty()).map_or(Ns::None, |outer| outer.ns);
+            }
         }
         self.depth = self.depth.saturating_sub(1);
         Node::End
     }
 
-    fn bind(&mut self, prefix: &'a str, declaration: &Attribute<'a>, at: u32) -> Result<(), XmlFault> {
-        let uri = declaration.normalized_value(XmlVersion::Implicit1_0).unwrap_or_default();
+    fn bind(&mut self, prefix: &'a str, declaration: &Attr<'a>, at: u32) -> Result<(), XmlFault> {
+        let uri = declaration.value().unwrap_or_default();
         if self.bindings.len() == BINDINGS_MAX {
             return Err(XmlFault::TooManyNamespaces { at, limit: offset(BINDINGS_MAX) });
         }
-        if uri.is_empty() && !prefix.is_empty() {
+        let ns = Ns::of(&uri);
+        if prefix.is_empty() {
+            self.default = ns;
+        } else if uri.is_empty() {
             return Err(XmlFault::NotWellFormed { at, what: "a prefix bound to nothing" });
         }
-        self.bindings.push(Binding { depth: self.depth, prefix, ns: Ns::of(&uri) });
+        self.bindings.push(Binding { depth: self.depth, prefix, ns });
         Ok(())
     }
 
     fn resolve(&self, prefix: &str) -> Option<Ns> {
-        let found = self.bindings.iter().rev().find(|binding| binding.prefix == prefix).map(|binding| binding.ns);
         match prefix {
-            "" => Some(found.unwrap_or(Ns::None)),
+            "" => Some(self.default),
             "xml" => Some(Ns::Other),
-            _ => found,
+            _ => self.bindings.iter().rev().find(|binding| binding.prefix == prefix).map(|binding| binding.ns),
         }
     }
 
@@ -335,16 +366,20 @@ impl<'a> Doc<'a> {
     }
 }
 
-fn attribute_fault(error: &AttrError, at: u32) -> XmlFault {
-    match error {
-        AttrError::Duplicated(..) => XmlFault::DuplicateAttribute { at },
-        _ => XmlFault::NotWellFormed { at, what: "an attribute is not written as name=\"value\"" },
+const fn attribute_fault(wrong: Wrong, at: u32) -> XmlFault {
+    match wrong {
+        Wrong::Repeated => XmlFault::DuplicateAttribute { at },
+        Wrong::Shape => XmlFault::NotWellFormed { at, what: "an attribute is not written as name=\"value\"" },
     }
 }
 
-/// Prefix (or nothing) and local name.
-fn split(name: &str) -> (&str, &str) {
-    name.split_once(':').unwrap_or(("", name))
+/// The first control character that no document may have.
+fn control_character(bytes: &[u8]) -> Option<usize> {
+    let refused = |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
+    // Pieces without a branch inside, which the compiler turns into vector code.
+    let (pieces, rest) = bytes.as_chunks::<64>();
+    let clean = pieces.iter().all(|piece| !piece.iter().fold(false, |found, b| found | refused(b))) && !rest.iter().any(refused);
+    if clean { None } else { bytes.iter().position(refused) }
 }
 
 /// `Char` of XML 1.0, section 2.2.

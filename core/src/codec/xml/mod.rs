@@ -5,6 +5,7 @@
 //! everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
 //!
 //! Not read here: what clients publish; it comes out as [`Body::Unsupported`].
+mod attributes;
 mod batch;
 mod categories;
 mod dialog_info;
