@@ -91,10 +91,27 @@ impl Name {
     /// The header with this name in any case or form, if the decoder reads it.
     #[must_use]
     pub fn of(name: &[u8]) -> Option<Self> {
-        let [one] = name else {
-            return NAMES.iter().find(|(_, long, ..)| long.len() == name.len() && long.as_bytes().eq_ignore_ascii_case(name)).map(|(it, ..)| *it);
+        if let [one] = name {
+            return NAMES.iter().find(|(_, _, short, _)| *short != 0 && *short == one.to_ascii_lowercase()).map(|(it, ..)| *it);
+        }
+        let long: &[Self] = match name.len() {
+            2 => &[Self::To],
+            3 => &[Self::Via],
+            4 => &[Self::From, Self::CSeq],
+            5 => &[Self::Event],
+            7 => &[Self::CallId, Self::Contact, Self::Require, Self::Expires],
+            8 => &[Self::SipETag],
+            9 => &[Self::Supported],
+            11 => &[Self::MinExpires, Self::RetryAfter],
+            12 => &[Self::ContentType, Self::RecordRoute],
+            13 => &[Self::MsKeepAlive],
+            14 => &[Self::ContentLength, Self::MsDiagnostics],
+            16 => &[Self::ContentEncoding, Self::WwwAuthenticate],
+            17 => &[Self::MsPiggybackCseq],
+            18 => &[Self::SubscriptionState, Self::ProxyAuthenticate],
+            _ => &[],
         };
-        NAMES.iter().find(|(_, _, short, _)| *short != 0 && *short == one.to_ascii_lowercase()).map(|(it, ..)| *it)
+        long.iter().find(|it| it.as_str().as_bytes().eq_ignore_ascii_case(name)).copied()
     }
 
     /// The long name.
@@ -289,6 +306,10 @@ fn start_line(line: &[u8]) -> Result<StartLine<'_>, SipFault> {
 
 /// Control characters have no business in a head, but for tab and the line ends of folding (RFC 3261 §25.1, `TEXT-UTF8-TRIM`).
 fn refuse_controls(line: &[u8]) -> Result<(), SipFault> {
+    // Most lines have none. No early end: the compiler makes vector code of it.
+    if !line.iter().fold(false, |found, b| found | b.is_ascii_control()) {
+        return Ok(());
+    }
     for (at, byte) in line.iter().enumerate() {
         let fine = match byte {
             b'\t' | b'\n' => true,
