@@ -10,6 +10,7 @@ pub(crate) mod publish;
 mod read;
 mod simple;
 pub(crate) mod slot;
+pub(crate) mod sso;
 pub(crate) mod web;
 
 #[cfg(test)]

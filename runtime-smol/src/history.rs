@@ -1,12 +1,14 @@
-//! The history of previews and the workers' redirect numbers: one SQLite file (write-ahead log), written by a thread of its own, read by others at any time.
+//! The history of previews, the workers' redirect numbers and their logins: one SQLite file (write-ahead log), written by a thread of its own, read by others at any time.
 //!
 //! The deciding thread only appends to a bounded list and goes on; the thread takes the list and writes it in one transaction. What does not fit is dropped, counted
 //! and told: a full disk must not stop previews. Times are milliseconds of the wall clock (UTC).
 //!
 //! An offer's number begins anew with every start of the process, so rows carry the start as well. Offers that were open when a process died get the
 //! outcome `failed` when the next one opens the file.
+mod logins;
 mod read;
 
+pub(crate) use logins::{KeptLogin, LoginKey};
 pub(crate) use read::{Hour, Row, Summary, read, read_rows};
 
 use crate::say;
@@ -67,6 +69,8 @@ pub(crate) type Redirects = BTreeMap<Box<str>, Redirect>;
 pub(crate) struct History {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Logins of the process before, until they are asked for.
+    logins: Mutex<Vec<(LoginKey, KeptLogin)>>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +84,14 @@ struct Shared {
 struct Waiting {
     lines: Vec<Line>,
     redirects: Redirects,
+    logins: logins::Changes,
     stop: bool,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.redirects.is_empty() && self.logins.is_empty()
+    }
 }
 
 impl History {
@@ -91,11 +102,12 @@ impl History {
     pub(crate) fn open(path: &Path, keep_days: u32) -> Result<(Self, Redirects), String> {
         let unusable = |why: &dyn std::fmt::Display| format!("the history {} (option `web.history`) cannot be used: {why}", path.display());
         let (connection, redirects) = open(path).map_err(|why| unusable(&why))?;
+        let logins = Mutex::new(logins::load(&connection, now_ms()).map_err(|why| unusable(&why))?);
         let shared = Arc::new(Shared::default());
         let (theirs, name) = (Arc::clone(&shared), path.display().to_string());
         let keep_ms = u64::from(keep_days) * DAY_MS;
         let thread = thread::Builder::new().name("history".into()).spawn(move || write_for_ever(connection, &theirs, &name, keep_ms));
-        Ok((Self { shared, thread: Mutex::new(Some(thread.map_err(|why| unusable(&why))?)) }, redirects))
+        Ok((Self { shared, thread: Mutex::new(Some(thread.map_err(|why| unusable(&why))?)), logins }, redirects))
     }
 
     /// Keeps a line. Returns at once.
@@ -118,6 +130,24 @@ impl History {
         self.shared.wake.notify_one();
     }
 
+    /// Keeps a login, or no more (`None`). Returns at once.
+    pub(crate) fn keep_login(&self, key: LoginKey, login: Option<KeptLogin>) {
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.logins.len() >= logins::CHANGES_MAX && !waiting.logins.contains_key(&key) {
+            drop(waiting);
+            say::failing(NoteLevel::Alarm, "logins cannot be written fast enough; some will not outlive a restart");
+            return;
+        }
+        waiting.logins.insert(key, login);
+        drop(waiting);
+        self.shared.wake.notify_one();
+    }
+
+    /// The logins of the process before, once.
+    pub(crate) fn take_logins(&self) -> Vec<(LoginKey, KeptLogin)> {
+        std::mem::take(&mut *self.logins.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Writes what is left and ends. What is kept after that is lost.
     pub(crate) fn finish(&self) {
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).stop = true;
@@ -133,9 +163,10 @@ impl History {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
-    /// Lines that a crash would lose now.
+    /// Lines and logins that a crash would lose now.
     pub(crate) fn unsaved(&self) -> usize {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).lines.len()
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.lines.len() + waiting.logins.len()
     }
 }
 
@@ -168,8 +199,10 @@ fn open(path: &Path) -> Result<(Connection, Redirects), String> {
              CREATE INDEX IF NOT EXISTS offer_by_time ON offer (offered_ms);
              CREATE INDEX IF NOT EXISTS offer_open ON offer (run) WHERE outcome IS NULL;
              CREATE TABLE IF NOT EXISTS redirect (employee_id TEXT PRIMARY KEY, number TEXT NOT NULL, enabled INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+             {}
              PRAGMA user_version = {VERSION};
-             COMMIT;"
+             COMMIT;",
+            logins::TABLE
         ))
         .map_err(told)?;
     // Whoever had them open is dead.
@@ -193,20 +226,21 @@ fn write_for_ever(mut connection: Connection, shared: &Shared, name: &str, keep_
             tidied = Some(std::time::Instant::now());
             waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         }
-        if waiting.lines.is_empty() && waiting.redirects.is_empty() && !waiting.stop {
+        if waiting.is_empty() && !waiting.stop {
             waiting = shared.wake.wait_timeout(waiting, TIDY).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
         // The lines stay in place until they are in the file, so that `unsaved` tells the truth and nothing is lost by a failure.
-        let (lines, redirects, stop) = (waiting.lines.clone(), waiting.redirects.clone(), waiting.stop);
+        let (lines, redirects, logins, stop) = (waiting.lines.clone(), waiting.redirects.clone(), waiting.logins.clone(), waiting.stop);
         drop(waiting);
-        let failed = write(&mut connection, run, &lines, &redirects).err();
+        let failed = write(&mut connection, run, &lines, &redirects, &logins).err();
         waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match failed {
             None => {
                 waiting.lines.drain(..lines.len());
                 waiting.redirects.retain(|who, now| redirects.get(who) != Some(now));
-                if stop && waiting.lines.is_empty() && waiting.redirects.is_empty() {
+                waiting.logins.retain(|key, now| logins.get(key) != Some(now));
+                if stop && waiting.is_empty() {
                     return;
                 }
             }
@@ -221,7 +255,7 @@ fn write_for_ever(mut connection: Connection, shared: &Shared, name: &str, keep_
     }
 }
 
-fn write(connection: &mut Connection, run: u64, lines: &[Line], redirects: &Redirects) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, run: u64, lines: &[Line], redirects: &Redirects, logins: &logins::Changes) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {
         let mut begin = transaction.prepare(
@@ -239,6 +273,7 @@ fn write(connection: &mut Connection, run: u64, lines: &[Line], redirects: &Redi
         for (employee_id, redirect) in redirects {
             keep.execute(params![employee_id, redirect.number, i64::from(redirect.enabled)])?;
         }
+        logins::write(&transaction, logins)?;
     }
     transaction.commit()
 }

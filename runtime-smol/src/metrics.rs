@@ -117,7 +117,7 @@ fn previews(page: &mut Page, overview: &Overview) {
 fn web(page: &mut Page, facing: &Facing) {
     if let Some((history, _)) = &facing.history {
         page.counter("history_dropped_total", "Lines of the history of previews that could not be kept.", history.dropped());
-        page.gauge("history_unsaved", "Lines of the history of previews that are not in their file yet.", history.unsaved());
+        page.gauge("history_unsaved", "Lines of the history of previews, and logins, that are not in their file yet.", history.unsaved());
     }
     let Some(c) = &facing.counts else { return };
     for (name, help, counter) in [

@@ -146,6 +146,49 @@ pub(crate) struct WebSettings {
     pub(crate) history_days: u32,
     /// How the page looks and behaves.
     pub(crate) page: PageSettings,
+    /// Single sign-on.
+    pub(crate) sso: SsoSettings,
+}
+
+/// Single sign-on: somebody else says who a worker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SsoSettings {
+    /// Who says it, and how.
+    pub(crate) kind: SsoKind,
+    /// What of a worker the told name is.
+    pub(crate) column: SsoColumn,
+    /// Passwords are taken as well.
+    pub(crate) passwords: bool,
+    /// Header that carries the name.
+    pub(crate) header: Box<str>,
+    /// Networks of the proxies that may set it, `address` or `address/bits`.
+    pub(crate) proxies: Vec<Box<str>>,
+}
+
+impl Default for SsoSettings {
+    fn default() -> Self {
+        Self { kind: SsoKind::Off, column: SsoColumn::UserName, passwords: true, header: "X-Remote-User".into(), proxies: Vec::new() }
+    }
+}
+
+/// Who says who a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SsoKind {
+    /// Nobody: passwords only.
+    Off,
+    /// A proxy, in a header.
+    Header,
+}
+
+/// Columns of the people file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SsoColumn {
+    /// `employee_id`
+    EmployeeId,
+    /// `user_name`
+    UserName,
+    /// `sip_uri` without its scheme: with Lync and Skype for Business the e-mail address, as a rule.
+    SipUri,
 }
 
 /// How the page looks and behaves.

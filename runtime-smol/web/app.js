@@ -32,7 +32,19 @@ function showLogin(why) {
   $("login-why").hidden = !why;
   alarm.setTitle(t("login.title") + " – UC Connector");
   languages();
+  void offerWays();
   (input("user").value ? input("password") : input("user")).focus();
+}
+
+/** Why the daemon sent somebody back from single sign-on. */
+const WHY = new Map([["unknown", "login.sso-unknown"], ["failed", "login.sso-failed"], ["down", "login.sso-down"], ["late", "login.sso-late"]]);
+
+/** Shows the button of single sign-on, hides the password, as the daemon is configured. */
+async function offerWays() {
+  const ways = await api.ways().catch(() => ({ sso: false, passwords: true }));
+  $("login-sso").hidden = !ways.sso;
+  $("login-words").hidden = !ways.passwords;
+  if (!ways.passwords && !$("login").hidden) $("login-sso").focus();
 }
 
 /** @param {import("./js/types.js").Me} who */
@@ -160,8 +172,10 @@ on("language", () => { if (!$("lost").hidden) text($("lost-title"), t("lost.titl
 addEventListener("hashchange", () => void view());
 
 await i18n.start();
+const why = WHY.get(new URLSearchParams(location.search).get("why") ?? "") ?? "";
+if (location.search) history.replaceState(null, "", "/");
 try {
   await enter(await api.me());
 } catch (error) {
-  showLogin(error instanceof api.Refused && error.status === 401 ? "" : "login.none");
+  showLogin(error instanceof api.Refused && error.status === 401 ? why : "login.none");
 }

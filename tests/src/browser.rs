@@ -1,12 +1,13 @@
 //! A browser as far as the daemon sees it: a login with cookie and token, requests, and the stream of events.
-use crate::http::talk;
+use crate::http::{talk, talk_tls};
 use crate::{connector, patience_left};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -38,10 +39,20 @@ impl Response {
 /// One request on a connection of its own; `None` when there is no whole answer.
 #[must_use]
 pub fn exchange(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Response> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}", body.len());
-    let (status, head, body) = talk(port, &format!("{head}\r\n{body}"))?;
+    let (status, head, body) = talk(port, &request(method, path, headers, body))?;
     Some(Response { status, head, body })
+}
+
+/// The same over TLS, to a server that calls itself `localhost`.
+#[must_use]
+pub fn exchange_tls(port: u16, tls: &Arc<ClientConfig>, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Response> {
+    let (status, head, body) = talk_tls(port, tls, &request(method, path, headers, body))?;
+    Some(Response { status, head, body })
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
 /// Password of every worker.
@@ -85,6 +96,18 @@ impl Browser {
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         let me = answer.json();
         Self { port, cookie, csrf: me["csrf"].as_str().unwrap().to_owned(), me }
+    }
+
+    /// Goes on with a login: its cookie, `name=value`.
+    ///
+    /// # Panics
+    /// When the daemon does not know it.
+    #[must_use]
+    pub fn with_cookie(port: u16, cookie: &str) -> Self {
+        let answer = exchange(port, "GET", "/api/me", &[("Cookie", cookie)], "").unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let me = answer.json();
+        Self { port, cookie: cookie.into(), csrf: me["csrf"].as_str().unwrap().to_owned(), me }
     }
 
     /// Tries to.

@@ -1,10 +1,9 @@
 //! Throw-away certificates: an authority and what it signs, as PEM for the daemon and as rustls configuration for our servers.
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::RootCertStore;
-use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -60,6 +59,19 @@ impl Authority {
         let key = PrivateKeyDer::Pkcs8(identity.key.clone().into());
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().unwrap();
         Arc::new(builder.with_client_cert_verifier(verifier).with_single_cert(vec![identity.certificate.clone()], key).unwrap())
+    }
+
+    /// A client that trusts this authority and shows `identity`, if it has one.
+    #[must_use]
+    pub fn client(&self, identity: Option<&Identity>) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_root_certificates(roots);
+        Arc::new(match identity {
+            Some(own) => builder.with_client_auth_cert(vec![own.certificate.clone()], PrivateKeyDer::Pkcs8(own.key.clone().into())).unwrap(),
+            None => builder.with_no_client_auth(),
+        })
     }
 }
 

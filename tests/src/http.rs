@@ -1,7 +1,9 @@
 //! A HTTP client of a few lines, for the operations listener.
 use crate::PATIENCE;
-use std::io::{Read as _, Write as _};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 /// A response.
 #[derive(Clone, Debug)]
@@ -25,8 +27,22 @@ impl Answer {
 
 /// Sends a request on a connection of its own and reads to its end: status, head, body. `None` when there is no whole answer.
 pub(crate) fn talk(port: u16, request: &str) -> Option<(u16, String, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    talk_over(connect(port)?, request)
+}
+
+fn connect(port: u16) -> Option<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    Some(stream)
+}
+
+/// The same over TLS, to a server that calls itself `localhost`.
+pub(crate) fn talk_tls(port: u16, tls: &Arc<ClientConfig>, request: &str) -> Option<(u16, String, String)> {
+    let session = ClientConnection::new(Arc::clone(tls), "localhost".try_into().ok()?).ok()?;
+    talk_over(StreamOwned::new(session, connect(port)?), request)
+}
+
+fn talk_over(mut stream: impl Read + Write, request: &str) -> Option<(u16, String, String)> {
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;

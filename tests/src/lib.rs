@@ -20,7 +20,7 @@ mod sipp;
 mod wire;
 
 pub use bridge::{Bridge, BridgeOptions, Request};
-pub use browser::{Browser, PASSWORD, Page, Response, exchange, password_hash};
+pub use browser::{Browser, PASSWORD, Page, Response, exchange, exchange_tls, password_hash};
 pub use certificates::{Authority, Identity};
 pub use daemon::{Daemon, Folder, Setup, connector};
 pub use device::Device;

@@ -2,6 +2,7 @@
 use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, SwitchDraft, TlsDraft, WatcherDraft};
 use super::publish::{self, StateDraft};
 use super::simple::{self, CredentialDraft};
+use super::sso;
 use super::web::{self, ServerTlsDraft};
 use std::fmt::Write as _;
 
@@ -87,6 +88,7 @@ fn sections() -> Vec<Section> {
         section("preview", "Interaction previews: a router asks, a worker's page shows, the worker decides.", rows::<Draft>(web::PREVIEW)),
         section("web", "The workers' pages.", rows::<Draft>(web::WEB)),
         Section { optional: true, ..section("web.tls", "TLS of the workers' pages.", server_tls()) },
+        Section { optional: true, ..section("web.sso", "Single sign-on to the workers' pages.", rows::<Draft>(sso::SSO)) },
         section("router", "The preview API for routing strategies.", rows::<Draft>(web::ROUTER)),
         Section { optional: true, ..section("router.tls", "TLS of the preview API.", server_tls()) },
         Section {

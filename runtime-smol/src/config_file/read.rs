@@ -5,6 +5,7 @@ use super::options::{self, ConditionDraft, Draft, Opt, PERSON, ServerDraft, Swit
 use super::publish::{self, StateDraft};
 use super::simple::{self, CredentialDraft};
 use super::slot::Profile;
+use super::sso;
 use super::web;
 use crate::people::{Field, People, Row, list};
 use std::borrow::Cow;
@@ -115,9 +116,10 @@ pub(crate) fn file(lines: &Lines<'_>, document: &DeTable<'_>, folder: &Path, fin
     }
     let mut bridges = Vec::new();
     reader.child("preview", document, web::PREVIEW, &[], &mut draft);
-    reader.child("web", document, web::WEB, &["tls"], &mut draft);
+    reader.child("web", document, web::WEB, &["tls", "sso"], &mut draft);
     if let Some(table) = reader.table("web", document) {
         reader.child("web.tls", table, web::SERVER_TLS, &[], &mut draft.web_tls);
+        reader.child("web.sso", table, sso::SSO, &[], &mut draft);
     }
     reader.child("router", document, web::ROUTER, &["tls", "bridge"], &mut draft);
     if let Some(table) = reader.table("router", document) {

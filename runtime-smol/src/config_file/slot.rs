@@ -3,7 +3,7 @@
 use super::simple::Kind;
 use crate::fetch::Url;
 use crate::presence_xml::source::Location;
-use crate::settings::{BridgeAddress, LogFormat, TlsProfile};
+use crate::settings::{BridgeAddress, LogFormat, SsoColumn, SsoKind, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
@@ -110,6 +110,8 @@ word!(Option<Redundancy>: "single" => Some(Redundancy::Single), "warm" => Some(R
 word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" => Some(CalendarState::Tentative), "busy" => Some(CalendarState::Busy), "out-of-office" => Some(CalendarState::OutOfOffice));
 word!(TlsProfile: "rustls" => Self::Rustls, "openssl" => Self::OpenSsl);
 word!(NotReadyRule: "withdraw" => Self::Withdraw, "keep" => Self::Keep);
+word!(SsoKind: "off" => Self::Off, "header" => Self::Header);
+word!(SsoColumn: "employee_id" => Self::EmployeeId, "user_name" => Self::UserName, "sip_uri" => Self::SipUri);
 word!(LogFormat: "human" => Self::Human, "json" => Self::Json, "genesys" => Self::Genesys);
 
 impl Slot<'_> {

@@ -3,7 +3,7 @@ use super::checks::readable;
 use super::finding::{Findings, Place};
 use super::options::{DAY_MS, Draft, Opt, ServerDraft, maybe, must, num, opt};
 use super::slot::Slot;
-use crate::settings::{DoorSettings, PageSettings, RouterSettings, ServerTls, WebSettings};
+use crate::settings::{DoorSettings, PageSettings, RouterSettings, ServerTls, SsoKind, WebSettings};
 use std::path::PathBuf;
 use uc_core::config::Person;
 
@@ -132,7 +132,7 @@ pub(crate) const WEB: &[Opt<Draft>] = &[
         "history",
         "\"previews.db\"",
         |d| Slot::Path(&mut d.web.history),
-        "File that keeps the history of previews and the redirect numbers (SQLite), relative to this one; its folder must be writable. Default: nothing is kept.",
+        "File that keeps the history of previews, the redirect numbers and the logins over a restart (SQLite), relative to this one; its folder must be writable. Default: nothing is kept.",
     ),
     num("history_days", 0, 36_500, |d| Slot::U32(&mut d.web.history_days), "Days the history is kept; 0: for ever."),
     num("language", 0, 35, |d| Slot::Text(&mut d.web.page.language), "Language of the page, for example `de`; empty: the browser's."),
@@ -235,6 +235,7 @@ pub(crate) const SERVER_TLS: &[Opt<ServerTlsDraft>] = &[
 /// What single options cannot say about themselves.
 pub(crate) fn check(draft: &Draft, at: impl Fn(&str) -> Place, findings: &mut Findings) {
     preview(draft, &at, findings);
+    super::sso::check(draft, &at, findings);
     for (section, door, tls) in [("web", &draft.web.door, &draft.web_tls), ("router", &draft.router.door, &draft.router_tls)] {
         let place = at(&format!("{section}.tls"));
         if tls.certificate.is_some() != tls.key.is_some() || (tls.client_ca.is_some() && tls.key.is_none()) {
@@ -310,7 +311,8 @@ pub(crate) fn persons(draft: &Draft, persons: &[Person], at: impl Fn(&str) -> Pl
             }
         }
     }
-    if draft.web.door.listen.is_some() && !persons.is_empty() && persons.iter().all(|person| person.web_password_hash.is_empty()) {
+    let by_password = draft.web.sso.kind == SsoKind::Off;
+    if draft.web.door.listen.is_some() && by_password && !persons.is_empty() && persons.iter().all(|person| person.web_password_hash.is_empty()) {
         findings.warning(&at("web"), "no worker can log in: `web_password_hash` is empty everywhere; `uc-connector hash-password` makes one");
     }
 }

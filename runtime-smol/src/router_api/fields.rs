@@ -311,6 +311,7 @@ mod tests {
             headers,
             body: body.as_bytes().to_vec(),
             address: std::net::Ipv4Addr::LOCALHOST.into(),
+            peer: std::net::Ipv4Addr::LOCALHOST.into(),
         }
     }
 

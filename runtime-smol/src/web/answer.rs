@@ -3,7 +3,7 @@ use super::door::Door;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
 use serde_json::{Value, json};
 
 pub(super) const JSON: &str = "application/json";
@@ -70,8 +70,10 @@ impl Reply {
         }
         for (name, value) in self.headers {
             // A value that cannot be a header is left out; ours all can.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
+            match HeaderValue::from_str(&value) {
+                Ok(value) if name == SET_COOKIE => _ = headers.append(name, value),
+                Ok(value) => _ = headers.insert(name, value),
+                Err(_) => {}
             }
         }
         if self.status != 304 {

@@ -4,14 +4,14 @@ use super::answer::{Reply, json_error, json_reply};
 use super::board;
 use super::login::Refusal;
 use super::request::Asked;
-use super::session;
+use super::session::{self, SessionKey};
 use super::site::Site;
 use super::talk::{Ask, Menu, Who};
 use crate::config_file::web::is_number;
 use crate::history::Redirect;
 use crate::ops::StateFault;
 use crate::presence_xml::{Display, MenuState};
-use crate::settings::Settings;
+use crate::settings::{Settings, SsoKind};
 use hyper::Method;
 use hyper::header::{ALLOW, RETRY_AFTER, SET_COOKIE};
 use serde_json::{Map, Value, json};
@@ -66,7 +66,11 @@ pub(super) async fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
         return json_error(403, "origin", "this request was made by a page of another site");
     }
     if asked.path == "/api/login" {
-        return if asked.method == Method::POST { login(site, asked).await } else { method("POST") };
+        return match asked.method {
+            Method::POST => login(site, asked).await,
+            Method::GET | Method::HEAD => ways(site),
+            _ => method("GET, POST"),
+        };
     }
     let Some((key, who, csrf)) = site.session(asked) else { return no_session() };
     if !reading && !asked.named("x-csrf").is_some_and(|token| session::is_same_secret(token, &csrf)) {
@@ -142,13 +146,40 @@ pub(super) async fn ask<T>(site: &Site, make: impl FnOnce(channel::Sender<T>) ->
     answer.recv().await.ok()
 }
 
-fn cookie(site: &Site, token: &str, seconds: u64) -> String {
+/// The cookie of a login.
+pub(super) fn cookie(site: &Site, token: &str, seconds: u64) -> String {
+    format!("{}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{}", session::COOKIE, secure(site))
+}
+
+/// What keeps a cookie from being sent in clear.
+pub(super) fn secure(site: &Site) -> &'static str {
     let settings = site.settings();
-    let secure = if settings.web.proxied || settings.web.door.tls.is_some() { "; Secure" } else { "" };
-    format!("{}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", session::COOKIE)
+    if settings.web.proxied || settings.web.door.tls.is_some() { "; Secure" } else { "" }
+}
+
+/// How one can log in here.
+fn ways(site: &Site) -> Reply {
+    let settings = site.settings();
+    let sso = settings.web.sso.kind != SsoKind::Off;
+    json_reply(200, &json!({ "sso": sso, "passwords": !sso || settings.web.sso.passwords }))
+}
+
+/// Begins a login of somebody whose identity is sure: its token and key. `None`: there is no randomness.
+pub(super) fn begin(site: &Site, who: &Who) -> Option<(String, SessionKey)> {
+    Counts::add(&site.counts.logins);
+    let begun = site.sessions.borrow_mut().begin(who);
+    let (token, key, ended) = begun.ok()?;
+    if !ended.is_empty() {
+        site.end_pages("session", |page| ended.contains(&page.session));
+    }
+    Some((token, key))
 }
 
 async fn login(site: &Rc<Site>, asked: &Asked) -> Reply {
+    let sso = site.settings().web.sso.clone();
+    if sso.kind != SsoKind::Off && !sso.passwords {
+        return json_error(403, "no-passwords", "passwords are not taken here (option `web.sso.passwords`)");
+    }
     if asked.media_type() != "application/json" {
         return json_error(415, "media-type", "a login is JSON: {\"user\": ..., \"password\": ...}");
     }
@@ -161,12 +192,7 @@ async fn login(site: &Rc<Site>, asked: &Asked) -> Reply {
     }
     match site.gate.enter(user, password.to_owned(), asked.address).await {
         Ok(who) => {
-            Counts::add(&site.counts.logins);
-            let begun = site.sessions.borrow_mut().begin(&who);
-            let Ok((token, key, ended)) = begun else { return too_slow() };
-            if !ended.is_empty() {
-                site.end_pages("session", |page| ended.contains(&page.session));
-            }
+            let Some((token, key)) = begin(site, &who) else { return too_slow() };
             let csrf = site.sessions.borrow_mut().find(&token).map(|(_, session)| session.csrf.clone()).unwrap_or_default();
             let seconds = site.settings().web.session_max_s;
             let reply = me(site, &who, &csrf).await;

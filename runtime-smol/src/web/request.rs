@@ -29,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) body: Vec<u8>,
     /// The client.
     pub(crate) address: IpAddr,
+    /// Who is connected to us: the client or a proxy.
+    pub(crate) peer: IpAddr,
 }
 
 /// Why a request is not answered properly.
@@ -81,7 +83,7 @@ impl Asked {
         let body = or(whole, late).await?;
         let behind = head.headers.get("x-forwarded-for").and_then(|list| list.to_str().ok()).and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
         let address = behind.filter(|_| is_proxied).unwrap_or(from.address);
-        Ok(Self { method: head.method, path, query, headers: head.headers, body, address })
+        Ok(Self { method: head.method, path, query, headers: head.headers, body, address, peer: from.address })
     }
 
     /// A header, where it is text.

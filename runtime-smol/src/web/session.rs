@@ -1,10 +1,13 @@
-//! Who is logged in: random tokens of 256 bits in a cookie, of which only hashes are kept; idle and absolute time limits; a bounded number.
+//! Who is logged in: random tokens of 256 bits in a cookie, of which only hashes are kept; idle and absolute time limits; a bounded number. Where there is a
+//! history, logins are in its file and outlive the process.
 use super::assets::hex;
 use super::talk::Who;
+use crate::history::{History, KeptLogin, now_ms};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The cookie.
@@ -13,6 +16,8 @@ pub(super) const COOKIE: &str = "uc_session";
 const SESSIONS_MAX: usize = 100_000;
 /// Logins of one worker at once, likewise.
 const OF_ONE_MAX: usize = 16;
+/// That something was heard of a login is written this often at most.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Names a login inside the process.
 pub(super) type SessionKey = [u8; 32];
@@ -22,10 +27,20 @@ pub(super) type SessionKey = [u8; 32];
 pub(super) struct Session {
     /// Who.
     pub(super) who: Who,
-    /// What requests that change something must repeat.
+    /// What requests that change something must repeat; made from the token, so empty after a restart until that was seen.
     pub(super) csrf: Box<str>,
     began: Instant,
     heard: Instant,
+    /// `heard` as it was last written.
+    kept: Instant,
+}
+
+impl Session {
+    fn to_keep(&self) -> KeptLogin {
+        let now = (Instant::now(), now_ms());
+        let ms = |at: Instant| now.1.saturating_sub(u64::try_from(now.0.duration_since(at).as_millis()).unwrap_or(u64::MAX));
+        KeptLogin { employee_id: (*self.who).into(), began_ms: ms(self.began), heard_ms: ms(self.heard) }
+    }
 }
 
 /// All logins.
@@ -34,6 +49,7 @@ pub(super) struct Sessions {
     random: File,
     idle: Duration,
     longest: Duration,
+    file: Option<Arc<History>>,
 }
 
 impl Sessions {
@@ -42,7 +58,29 @@ impl Sessions {
     /// # Errors
     /// There is no randomness.
     pub(super) fn new(idle_s: u64, longest_s: u64) -> io::Result<Self> {
-        Ok(Self { by_key: HashMap::new(), random: File::open("/dev/urandom")?, idle: Duration::from_secs(idle_s), longest: Duration::from_secs(longest_s) })
+        let (idle, longest) = (Duration::from_secs(idle_s), Duration::from_secs(longest_s));
+        Ok(Self { by_key: HashMap::new(), random: File::open("/dev/urandom")?, idle, longest, file: None })
+    }
+
+    /// Keeps logins in this file from now on; those in it whose time is not over go on, if `is_worker` still knows them.
+    pub(super) fn keep_in(&mut self, file: Arc<History>, is_worker: impl Fn(&str) -> bool) {
+        let (now, now_ms) = (Instant::now(), now_ms());
+        for (key, login) in file.take_logins() {
+            let at = |ms: u64| now.checked_sub(Duration::from_millis(now_ms.saturating_sub(ms)));
+            if let (Some(began), Some(heard), true) = (at(login.began_ms), at(login.heard_ms), is_worker(&login.employee_id)) {
+                self.by_key.insert(key, Session { who: (*login.employee_id).into(), csrf: Box::default(), began, heard, kept: heard });
+            }
+            if !self.is_fresh(&key, now) {
+                self.by_key.remove(&key);
+                file.keep_login(key, None);
+            }
+        }
+        self.file = Some(file);
+    }
+
+    /// Writes when each was last heard of: the process ends.
+    pub(super) fn keep_all(&mut self) {
+        self.by_key.iter().for_each(|(key, session)| self.file.iter().for_each(|file| file.keep_login(*key, Some(session.to_keep()))));
     }
 
     /// Other limits from now on.
@@ -61,7 +99,7 @@ impl Sessions {
     /// # Errors
     /// There is no randomness.
     pub(super) fn begin(&mut self, who: &Who) -> io::Result<(String, SessionKey, Vec<SessionKey>)> {
-        let (token, csrf) = (hex(&self.random::<32>()?), hex(&self.random::<16>()?));
+        let token = hex(&self.random::<32>()?);
         let mut ended = Vec::new();
         let mut own: Vec<(Instant, SessionKey)> = self.by_key.iter().filter(|(_, s)| s.who == *who).map(|(key, s)| (s.heard, *key)).collect();
         own.sort_unstable();
@@ -70,9 +108,11 @@ impl Sessions {
         if self.by_key.len() >= SESSIONS_MAX + ended.len() {
             ended.extend(self.by_key.iter().min_by_key(|(_, s)| s.heard).map(|(key, _)| *key));
         }
-        ended.iter().for_each(|key| _ = self.by_key.remove(key));
+        ended.iter().for_each(|key| self.end(key));
         let (key, now) = (key_of(&token), Instant::now());
-        self.by_key.insert(key, Session { who: who.clone(), csrf: csrf.into(), began: now, heard: now });
+        let session = Session { who: who.clone(), csrf: csrf_of(&token), began: now, heard: now, kept: now };
+        self.file.iter().for_each(|file| file.keep_login(key, Some(session.to_keep())));
+        self.by_key.insert(key, session);
         Ok((token, key, ended))
     }
 
@@ -83,13 +123,23 @@ impl Sessions {
             return None;
         }
         self.heard(&key);
-        self.by_key.get(&key).map(|session| (key, session))
+        let session = self.by_key.get_mut(&key)?;
+        if session.csrf.is_empty() {
+            session.csrf = csrf_of(token);
+        }
+        Some((key, session))
     }
 
     /// Something was heard of a login, for instance that its page is open.
     pub(super) fn heard(&mut self, key: &SessionKey) {
         if let Some(session) = self.by_key.get_mut(key) {
             session.heard = Instant::now();
+            if let Some(file) = &self.file
+                && session.heard.duration_since(session.kept) >= KEEP_EVERY.min(self.idle / 4)
+            {
+                session.kept = session.heard;
+                file.keep_login(*key, Some(session.to_keep()));
+            }
         }
     }
 
@@ -99,19 +149,22 @@ impl Sessions {
 
     /// Ends a login.
     pub(super) fn end(&mut self, key: &SessionKey) {
-        self.by_key.remove(key);
+        if self.by_key.remove(key).is_some() {
+            self.file.iter().for_each(|file| file.keep_login(*key, None));
+        }
     }
 
     /// Ends all logins of a worker.
     pub(super) fn end_of(&mut self, who: &str) {
-        self.by_key.retain(|_, session| *session.who != *who);
+        let own: Vec<SessionKey> = self.by_key.iter().filter(|(_, session)| *session.who == *who).map(|(key, _)| *key).collect();
+        own.iter().for_each(|key| self.end(key));
     }
 
     /// Forgets those whose time is over; their keys.
     pub(super) fn tidy(&mut self) -> Vec<SessionKey> {
         let now = Instant::now();
         let over: Vec<SessionKey> = self.by_key.keys().filter(|key| !self.is_fresh(key, now)).copied().collect();
-        over.iter().for_each(|key| _ = self.by_key.remove(key));
+        over.iter().for_each(|key| self.end(key));
         over
     }
 
@@ -124,6 +177,13 @@ impl Sessions {
 /// Tokens are found by their hash: how long a look-up takes tells nothing about a token.
 fn key_of(token: &str) -> SessionKey {
     Sha256::digest(token).into()
+}
+
+/// Made from the token, which only its owner has, so that it need not be kept.
+fn csrf_of(token: &str) -> Box<str> {
+    let mut hasher = Sha256::new_with_prefix("csrf ");
+    hasher.update(token);
+    hex(&hasher.finalize()[..16]).into()
 }
 
 /// Compares without telling by its duration where the first difference is.
@@ -146,6 +206,41 @@ mod tests {
         assert!(sessions.find(&token[1..]).is_none());
         sessions.end(&key);
         assert!(sessions.find(&token).is_none());
+    }
+
+    #[test]
+    fn logins_outlive_the_process_and_ended_ones_do_not() {
+        let path = std::env::temp_dir().join(format!("uc-logins-{}.db", std::process::id()));
+        let open = || Arc::new(History::open(&path, 0).unwrap().0);
+        let start = |file: &Arc<History>, idle_s: u64| {
+            let mut sessions = Sessions::new(idle_s, 600).unwrap();
+            sessions.keep_in(Arc::clone(file), |who| who != "gone");
+            sessions
+        };
+        let file = open();
+        let mut sessions = start(&file, 60);
+        let [stays, ended, gone] = ["1001", "1001", "gone"].map(|who| sessions.begin(&Who::from(who)).unwrap());
+        let csrf = sessions.find(&stays.0).unwrap().1.csrf.clone();
+        sessions.end(&ended.1);
+        sessions.keep_all();
+        file.finish();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(64).any(|part| part == stays.0.as_bytes()), "the token is not in the file");
+
+        let file = open();
+        let mut sessions = start(&file, 60);
+        assert_eq!(sessions.find(&stays.0).map(|(_, session)| (&*session.who, session.csrf.clone())), Some(("1001", csrf)));
+        assert!(sessions.find(&ended.0).is_none() && sessions.find(&gone.0).is_none());
+        file.finish();
+
+        // Limits hold over restarts, and what they end is gone from the file.
+        let file = open();
+        assert_eq!(start(&file, 0).len(), 0);
+        file.finish();
+        let file = open();
+        assert!(file.take_logins().is_empty());
+        file.finish();
+        ["", "-wal", "-shm"].iter().for_each(|end| _ = std::fs::remove_file(format!("{}{end}", path.display())));
     }
 
     #[test]

@@ -76,7 +76,11 @@ impl Site {
     /// One sentence.
     pub(super) fn new(start: Start, executor: Rc<LocalExecutor<'static>>) -> Result<Self, String> {
         let Start { settings, history, redirects, asks, missed, counts } = start;
-        let sessions = Sessions::new(settings.web.session_idle_s, settings.web.session_max_s).map_err(|why| format!("/dev/urandom cannot be read: {why}"))?;
+        let mut sessions =
+            Sessions::new(settings.web.session_idle_s, settings.web.session_max_s).map_err(|why| format!("/dev/urandom cannot be read: {why}"))?;
+        if let Some(file) = &history {
+            sessions.keep_in(Arc::clone(file), |who| settings.core.people.iter().any(|person| *person.employee_id == *who));
+        }
         Ok(Self {
             executor,
             asks,
@@ -247,6 +251,7 @@ impl Site {
     /// The process ends: pages come back when there is another one.
     pub(super) fn say_goodbye(&self) {
         self.stopping.set(true);
+        self.sessions.borrow_mut().keep_all();
         self.end_pages("again", |_| true);
         self.table.close();
     }

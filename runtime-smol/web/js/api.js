@@ -62,6 +62,11 @@ function known(me) {
 /** @returns {Promise<Me>} */
 export const me = async () => known(await ask("GET", "/api/me"));
 /**
+ * How one can log in.
+ * @returns {Promise<{sso: boolean, passwords: boolean}>}
+ */
+export const ways = () => ask("GET", "/api/login");
+/**
  * @param {string} user
  * @param {string} password
  * @returns {Promise<Me>}

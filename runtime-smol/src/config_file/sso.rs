@@ -1,0 +1,98 @@
+//! `[web.sso]`: single sign-on to the workers' pages.
+use super::finding::{Findings, Place};
+use super::options::{Draft, Opt, maybe, num, opt};
+use super::slot::Slot;
+use crate::settings::SsoKind;
+use std::net::IpAddr;
+
+/// `[web.sso]`
+pub(crate) const SSO: &[Opt<Draft>] = &[
+    opt("kind", |d| Slot::Word(&mut d.web.sso.kind), "Who says who a worker is: `off`, nobody; `header`, a proxy in front that has asked them."),
+    opt(
+        "match",
+        |d| Slot::Word(&mut d.web.sso.column),
+        "Column of the people file that the told name is compared with, in any case of letters. `sip_uri` is compared without `sip:`: use it for e-mail addresses.",
+    ),
+    opt("passwords", |d| Slot::Bool(&mut d.web.sso.passwords), "Passwords are taken as well. Without single sign-on they always are."),
+    num("header", 1, 64, |d| Slot::Text(&mut d.web.sso.header), "`kind = \"header\"`: the header that carries the name."),
+    maybe(
+        "proxies",
+        "[\"10.0.0.5\", \"10.1.0.0/24\"]",
+        |d| Slot::Texts(&mut d.web.sso.proxies),
+        "`kind = \"header\"`: addresses or networks of the proxies that may set it; required. They must remove the header from what browsers send.",
+    ),
+];
+
+/// Addresses that begin with the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// `10.0.0.5`, `10.1.0.0/24`, `2001:db8::/32`
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
+        Some(Self { address, bits })
+    }
+
+    /// Whether it is one of them.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => (ours.to_bits() ^ theirs.to_bits()).checked_shr(32 - u32::from(self.bits)).unwrap_or(0) == 0,
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => (ours.to_bits() ^ theirs.to_bits()).checked_shr(128 - u32::from(self.bits)).unwrap_or(0) == 0,
+            _ => false,
+        }
+    }
+}
+
+/// What single options cannot say about themselves.
+pub(crate) fn check(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) {
+    let sso = &draft.web.sso;
+    for text in &sso.proxies {
+        if Network::parse(text).is_none() {
+            findings.error(&at("web.sso.proxies"), format!("`{text}` is no address or network; write `10.0.0.5` or `10.1.0.0/24`"));
+        }
+    }
+    match sso.kind {
+        SsoKind::Off => {}
+        SsoKind::Header => {
+            if sso.proxies.is_empty() {
+                findings.error(&at("web.sso"), "anybody could say who they are; write `proxies = [\"10.0.0.5\"]` in [web.sso], the addresses of the proxies");
+            }
+            if hyper::header::HeaderName::from_bytes(sso.header.as_bytes()).is_err() {
+                findings.error(&at("web.sso.header"), format!("`{}` cannot be the name of a header", sso.header));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        for (network, address, holds) in [
+            ("10.0.0.5", "10.0.0.5", true),
+            ("10.0.0.5", "10.0.0.6", false),
+            ("10.1.0.0/24", "10.1.0.255", true),
+            ("10.1.0.0/24", "10.1.1.0", false),
+            ("0.0.0.0/0", "192.0.2.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("10.0.0.5", "::ffff:10.0.0.5", true),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "2001:db9::1", true),
+        ] {
+            assert_eq!(Network::parse(network).unwrap().contains(address.parse().unwrap()), holds, "{network} {address}");
+        }
+        for wrong in ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.0/", "proxy", "10.0.0.0/-1"] {
+            assert_eq!(Network::parse(wrong), None, "{wrong}");
+        }
+    }
+}

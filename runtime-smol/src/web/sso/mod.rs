@@ -1,0 +1,80 @@
+//! Single sign-on: somebody else says who a worker is ([`header`]). What such a login may do is what one by password may do.
+//!
+//! People come here by links of the page and leave by redirects to it: `/login?why=WORD` shows a sentence in their language; the log has one for operators.
+mod header;
+
+use super::answer::{Reply, json_error};
+use super::api;
+use super::request::Asked;
+use super::site::Site;
+use super::talk::Who;
+use crate::settings::{Settings, SsoColumn, SsoKind};
+use hyper::Method;
+use hyper::header::{ALLOW, LOCATION, SET_COOKIE};
+use std::rc::Rc;
+
+/// Longest name we take from somebody else.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Answers a request below `/sso/`.
+pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
+    if asked.method != Method::GET {
+        return json_error(405, "method", "this address takes GET").header(ALLOW, "GET");
+    }
+    if site.is_stopping() {
+        return api::stopping();
+    }
+    match (site.settings().web.sso.kind, &*asked.path) {
+        (SsoKind::Header, "/sso/login") => header::login(site, asked),
+        _ => json_error(404, "unknown", "there is nothing at this address"),
+    }
+}
+
+/// Why somebody is back at the login page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// No worker has the told name.
+    Unknown,
+    /// It did not work; to be tried again.
+    Failed,
+}
+
+/// Back to the login page, which says why.
+fn back(why: Why) -> Reply {
+    let word = match why {
+        Why::Unknown => "unknown",
+        Why::Failed => "failed",
+    };
+    Reply::new(303).header(LOCATION, format!("/login?why={word}"))
+}
+
+/// The worker who has this name.
+fn worker(settings: &Settings, name: &str) -> Option<Who> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = name.to_lowercase();
+    let people = settings.core.people.iter();
+    let mut fitting = people.filter(|person| {
+        let own = match settings.web.sso.column {
+            SsoColumn::EmployeeId => &person.employee_id,
+            SsoColumn::UserName => &person.user_name,
+            SsoColumn::SipUri => &person.sip_uri,
+        };
+        let own = own.to_lowercase();
+        let bare = || own.strip_prefix("sip:").or_else(|| own.strip_prefix("sips:")).unwrap_or(&own);
+        !own.is_empty() && name == if settings.web.sso.column == SsoColumn::SipUri { bare() } else { &own }
+    });
+    let first = fitting.next()?;
+    // A name of two is nobody's.
+    fitting.next().is_none().then(|| Who::from(&*first.employee_id))
+}
+
+/// Logs a worker in whose identity is sure.
+fn enter(site: &Rc<Site>, who: &Who) -> Reply {
+    match api::begin(site, who) {
+        Some((token, _)) => Reply::new(303).header(LOCATION, "/").header(SET_COOKIE, api::cookie(site, &token, site.settings().web.session_max_s)),
+        None => back(Why::Failed),
+    }
+}
