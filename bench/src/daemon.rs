@@ -20,6 +20,8 @@ pub(crate) struct Options<'a> {
     pub(crate) uc: &'a str,
     /// More sections.
     pub(crate) sections: &'a str,
+    /// More columns of the people file: `name,name`, `value,value`; the same values for everybody.
+    pub(crate) people: Option<(&'a str, &'a str)>,
 }
 
 /// A throw-away CA and server certificate.
@@ -126,6 +128,15 @@ impl Daemon {
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
+    /// Stops in good order and starts again with the same files.
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
+        self.stop()?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(beside("uc-connector")?).args(["run", "--config"]).arg(self.folder.join("uc.toml"));
+        self.child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|e| e.to_string())?;
+        Ok(())
+    }
+
     fn stop(&mut self) -> Result<(), String> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).ok_or("no such process")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(|e| e.to_string())?;
@@ -163,7 +174,11 @@ fn prepare(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, o
     let folder = std::env::temp_dir().join(format!("uc-bench-{}-{sip}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| e.to_string());
-    write("people.csv", &people_csv(workers))?;
+    let people = people_csv(workers);
+    let people = options.people.map_or(people.clone(), |(names, values)| {
+        people.lines().enumerate().map(|(n, line)| format!("{line},{}\n", if n == 0 { names } else { values })).collect()
+    });
+    write("people.csv", &people)?;
     let tls = match identity {
         Some(identity) => {
             write("ca.pem", &identity.ca_pem)?;
@@ -191,9 +206,10 @@ fn beside(name: &str) -> Result<PathBuf, String> {
 
 fn config(sip: u16, bridge: u16, tls: &str, options: &Options<'_>) -> String {
     let Options { connector, sections, .. } = options;
+    let watcher = "[[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n";
+    let uc = if connector.contains("standalone") { String::new() } else { format!("[uc]\nendpoints = [\"127.0.0.1:{sip}\"]\n{tls}{watcher}") };
     format!(
-        "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n{connector}[uc]\nendpoints = [\"127.0.0.1:{sip}\"]\n{tls}\
-         [[uc.watcher]]\nuri = \"sip:lync-user0@lyncdco13.lab\"\nepid = \"56b4641a00000000\"\n\
+        "[connector]\nprofile = \"open\"\npeople = \"people.csv\"\n{connector}{uc}\
          [[switch]]\nname = \"SIP_Switch\"\nredundancy = \"single\"\n[[switch.server]]\nname = \"SIPS\"\naddress = \"127.0.0.1:{bridge}\"\n\
          [ops]\nlisten = \"off\"\n[log]\nlevel = \"warn\"\n{sections}"
     )

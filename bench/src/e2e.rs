@@ -3,6 +3,7 @@ use crate::daemon::{Daemon, Identity};
 use crate::far_ends::{Bridge, FrontEnd};
 use crate::seed::Dialog;
 use crate::table::{Table, thousands};
+use crate::web_flood::Flood;
 use rustls::{ServerConnection, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -78,7 +79,7 @@ trait ReadWrite: Read + Write {}
 impl<T: Read + Write> ReadWrite for T {}
 
 /// A running measurement.
-struct Bench {
+pub(crate) struct Bench {
     sip: Wire,
     bridge: Wire,
     front_end: FrontEnd,
@@ -88,6 +89,8 @@ struct Bench {
     /// The worker to change next, and whether the round makes everybody busy.
     next: usize,
     busy: bool,
+    /// Another load on the daemon, turned with the far ends.
+    pub(crate) beside: Option<Flood>,
 }
 
 const SETTLE: Duration = Duration::from_secs(120);
@@ -102,10 +105,10 @@ impl Bench {
     }
 
     /// Waits until all are registered and subscribed.
-    fn with(mut child: Daemon, sip: &TcpListener, bridge: &TcpListener, workers: usize, identity: Option<&Identity>) -> Result<Self, String> {
+    pub(crate) fn with(mut child: Daemon, sip: &TcpListener, bridge: &TcpListener, workers: usize, identity: Option<&Identity>) -> Result<Self, String> {
         let bridge = Wire::accept(bridge, None, &mut child)?;
         let sip = Wire::accept(sip, identity.map(|i| &i.server), &mut child)?;
-        let mut it = Self { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true };
+        let mut it = Self { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true, beside: None };
         let began = Instant::now();
         while it.front_end.subscribed < workers || it.tserver.registered < workers {
             it.turn()?;
@@ -131,7 +134,7 @@ impl Bench {
         let mut child = Daemon::bare(port(&sip_listener), port(&bridge_listener), length)?;
         let sip = Wire::accept(&sip_listener, None, &mut child)?;
         let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
-        Ok(Self { sip, bridge, front_end, tserver: Bridge::new(20_000), child, workers: 10_000, next: 0, busy: true })
+        Ok(Self { sip, bridge, front_end, tserver: Bridge::new(20_000), child, workers: 10_000, next: 0, busy: true, beside: None })
     }
 
     fn turn(&mut self) -> Result<(), String> {
@@ -143,7 +146,7 @@ impl Bench {
         if !self.tserver.input.is_empty() {
             self.tserver.work();
         }
-        Ok(())
+        self.beside.as_mut().map_or(Ok(()), Flood::turn)
     }
 
     /// Turns until nothing has happened for 200 ms.
@@ -204,7 +207,7 @@ impl Bench {
     }
 
     /// NOTIFY in to request out, one change at a time.
-    fn one_at_a_time(&mut self, changes: usize) -> Result<Vec<f64>, String> {
+    pub(crate) fn one_at_a_time(&mut self, changes: usize) -> Result<Vec<f64>, String> {
         let mut times = Vec::with_capacity(changes);
         for _ in 0..changes {
             self.tserver.requests.clear();
@@ -220,7 +223,7 @@ impl Bench {
     }
 
     /// The same at a steady rate.
-    fn at_rate(&mut self, per_second: f64, time: Duration) -> Result<Vec<f64>, String> {
+    pub(crate) fn at_rate(&mut self, per_second: f64, time: Duration) -> Result<Vec<f64>, String> {
         let mut times = Vec::new();
         let mut sent_at = vec![None; self.workers];
         let (began, mut sent) = (Instant::now(), 0u64);
@@ -252,7 +255,7 @@ pub(crate) fn port(listener: &TcpListener) -> u16 {
 }
 
 /// 50, 99 and 99.9 per cent points.
-fn points(mut times: Vec<f64>) -> [f64; 3] {
+pub(crate) fn points(mut times: Vec<f64>) -> [f64; 3] {
     times.sort_by(f64::total_cmp);
     [0.5, 0.99, 0.999].map(|p| times.get(((times.len() as f64 - 1.0) * p) as usize).copied().unwrap_or(f64::NAN))
 }
@@ -373,7 +376,7 @@ pub(crate) fn recovery() -> Result<(), String> {
     let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), None, false)?;
     let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
     let sip = Wire::accept(&sip_listener, None, &mut child)?;
-    let mut bench = Bench { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true };
+    let mut bench = Bench { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true, beside: None };
     while bench.front_end.subscribed < workers || bench.tserver.registered < workers {
         bench.turn()?;
     }

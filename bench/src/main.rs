@@ -1,6 +1,6 @@
 //! Measures what the product promises, side by side with what it is compared with; one command, one table.
 //!
-//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `push`, `push-count`, `kamailio`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
+//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `push`, `push-count`, `kamailio`, `web`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
 use std::process::ExitCode;
 
 mod alloc_count;
@@ -14,6 +14,9 @@ mod push;
 mod seed;
 mod storm;
 mod table;
+mod web;
+mod web_flood;
+mod web_pages;
 
 #[global_allocator]
 static COUNTING: alloc_count::Counting = alloc_count::Counting;
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         "memory" => e2e::memory(),
         "recovery" => e2e::recovery(),
         "push" => push::run(&rest),
+        "web" => web::run(&rest),
         "kamailio" => kamailio::run(&rest),
         "push-count" => push::count(&rest),
         "bare-server" => bare::serve(&rest),
@@ -42,9 +46,10 @@ fn main() -> ExitCode {
             .and_then(|()| e2e::run(&rest))
             .and_then(|()| push::run(&rest))
             .and_then(|()| kamailio::run(&rest))
+            .and_then(|()| web::run(&[]))
             .and_then(|()| e2e::recovery())
             .and_then(|()| e2e::memory()),
-        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, push, push-count, kamailio, memory, recovery, all")),
+        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, push, push-count, kamailio, web, memory, recovery, all")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

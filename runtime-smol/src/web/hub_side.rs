@@ -19,7 +19,7 @@ use uc_core::offer::{OfferRecord, OfferView, PageEvent, PageNews, PreviewAnswer,
 use uc_core::{Connector, Input};
 
 /// Questions in one go.
-const BATCH: usize = 32;
+const BATCH: usize = 8;
 /// Workers in one piece of the board.
 const BOARD_MAX: u32 = 200;
 /// How often states are compared.

@@ -114,7 +114,12 @@ pub(crate) async fn pause(time: Duration) {
     smol::Timer::after(time).await;
 }
 
+/// What the web thread yields to the deciding thread where both want the same core: it has a third of its weight then. With more, a busy machine kept previews from pages.
+const NICE: i32 = 5;
+
 fn run(start: site::Start, pages: Option<Bound>, router: Option<Bound>, tells: &Receiver<Told>) {
+    // On Linux this is the calling thread's alone. Where it is not allowed, all goes on as before.
+    let _ = rustix::process::setpriority_process(None, NICE);
     let executor = Rc::new(LocalExecutor::new());
     let site = match Site::new(start, Rc::clone(&executor)) {
         Ok(site) => Rc::new(site),
