@@ -6,7 +6,7 @@ use crate::peers::tserver::{AfterLogin, Standby, TServerConfig as PairConfig, TS
 use crate::rng::Rng;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, NoteLevel, Person, PersonDn, PresenceConfig, PreviewConfig, Redundancy};
+use uc_core::config::{ChoiceConfig, CtiConfig, CtiPace, CtiTimers, Limits, NoteLevel, Person, PersonDn, PresenceConfig, Redundancy};
 use uc_core::config::{SwitchConfig, TServerConfig, UcConfig, UcEndpoint, UcPace, Watcher};
 use uc_core::{Config, Mono, Now};
 
@@ -36,6 +36,18 @@ pub fn dn_of(worker: u16) -> String {
     format!("{}", 50_000 + u32::from(worker))
 }
 
+/// Employee id of a person.
+#[must_use]
+pub fn employee_of(worker: u16) -> String {
+    format!("e{worker:05}")
+}
+
+/// The person with this employee id.
+#[must_use]
+pub fn worker_of(employee_id: &str) -> Option<u16> {
+    employee_id.strip_prefix('e')?.parse().ok()
+}
+
 /// Login code of a person.
 #[must_use]
 pub fn login_of(worker: u16) -> String {
@@ -44,13 +56,18 @@ pub fn login_of(worker: u16) -> String {
 
 fn person(worker: u16) -> Person {
     Person {
-        employee_id: format!("e{worker:05}").into(),
+        employee_id: employee_of(worker).into(),
         display_name: format!("Worker {worker}").into(),
         sip_uri: uri_of(worker).into(),
         agent_login: login_of(worker).into(),
         dns: Box::new([PersonDn { number: dn_of(worker).into(), switch: 0 }]),
         ..Person::default()
     }
+}
+
+/// The queue agents log in to.
+const fn login_queue(options: &Options) -> &'static str {
+    if options.previews.login_queue { crate::preview::LOGIN_QUEUE } else { "" }
 }
 
 /// T-Servers of the switch.
@@ -76,7 +93,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
         mode: options.both.mode(),
         publish: options.both.publish(),
         choice: ChoiceConfig::default(),
-        preview: PreviewConfig::default(),
+        preview: options.previews.config(),
         application: "UC_Connector".into(),
         uc: UcConfig {
             endpoints: vec![UcEndpoint { host: format!("pool01.{DOMAIN}").into(), port: SIP_PORT }],
@@ -102,7 +119,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
             pace: cti_pace,
         },
         presence: PresenceConfig { logout_on_stop: options.logout_on_stop, ..PresenceConfig::default() },
-        people: people.iter().map(|worker| person(*worker)).collect(),
+        people: people.iter().map(|worker| Person { login_queue: login_queue(options).into(), ..person(*worker) }).collect(),
         limits: Limits::default(),
         note_level: NoteLevel::Info,
     })

@@ -12,6 +12,7 @@ pub mod model;
 pub mod net;
 pub mod options;
 pub mod peers;
+pub mod preview;
 pub mod replay;
 pub mod rng;
 pub mod run;

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uc_runtime_sim::both::{Modes, Way};
+use uc_runtime_sim::preview::Previews;
 use uc_runtime_sim::replay;
 use uc_runtime_sim::run::{Outcome, Plan, Size};
 use uc_runtime_sim::shrink::shrink;
@@ -27,6 +28,7 @@ cargo sim [options]                 run seeds; exit 0: nothing found
   --workers W        workers (default 20)
   --modes M          any (default): half of the seeds normal, the others one of these; normal: every seed as it always was; respect: After Call Work is
                      respected; both: it is published; push: every agent state is published
+  --previews         routers and pages in every seed (default: in one of four, where --modes is any)
   --jobs J           threads (default 2)
   --check            run every seed twice and compare the hashes
   --keep-going       do not stop at the first failure; count failures by checker
@@ -47,6 +49,7 @@ struct Args {
     trace: bool,
     size: Size,
     modes: Modes,
+    previews: bool,
     jobs: usize,
     check: bool,
     keep_going: bool,
@@ -63,6 +66,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         trace: false,
         size: Size::default(),
         modes: Modes::Any,
+        previews: false,
         jobs: 2,
         check: false,
         keep_going: false,
@@ -83,6 +87,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
             "--workers" => args.size.workers = u16::try_from(number(value()?)?).map_err(|_| "--workers: at most 65535")?,
             "--jobs" => args.jobs = number(value()?)?.clamp(1, 256) as usize,
             "--modes" => args.modes = modes(&value()?)?,
+            "--previews" => args.previews = true,
             "--check" => args.check = true,
             "--keep-going" => args.keep_going = true,
             "--no-shrink" => args.shrink = false,
@@ -94,6 +99,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         }
     }
     Ok(args)
+}
+
+impl Args {
+    fn plan(&self, seed: u64) -> Plan {
+        if self.previews { Plan::with_previews(seed, self.size, self.modes, Previews::On) } else { Plan::with_modes(seed, self.size, self.modes) }
+    }
 }
 
 fn main() -> ExitCode {
@@ -111,7 +122,7 @@ fn main() -> ExitCode {
         return replay_file(file, args.trace);
     }
     if args.trace {
-        return one(&Plan::with_modes(args.from, args.size, args.modes), true);
+        return one(&args.plan(args.from), true);
     }
     sweep(&args)
 }
@@ -247,7 +258,7 @@ fn sweep(args: &Args) -> ExitCode {
 }
 
 fn try_seed(seed: u64, args: &Args, events: &AtomicU64) -> Option<(String, String)> {
-    let plan = Plan::with_modes(seed, args.size, args.modes);
+    let plan = args.plan(seed);
     match try_run(&plan, false) {
         Err(panic) => Some(("crash".into(), panic)),
         Ok(outcome) => {
@@ -288,8 +299,9 @@ fn report(args: &Args, tally: &Tally) -> ExitCode {
         }
     }
     let seed = examples[0].0;
-    println!("options {}", Plan::with_modes(seed, args.size, args.modes).options);
-    println!("again: cargo sim --seed {seed} --minutes {} --workers {} --modes {} --trace", args.size.minutes, args.size.workers, modes_word(args.modes));
+    println!("options {}", args.plan(seed).options);
+    let (minutes, workers, modes, previews) = (args.size.minutes, args.size.workers, modes_word(args.modes), if args.previews { " --previews" } else { "" });
+    println!("again: cargo sim --seed {seed} --minutes {minutes} --workers {workers} --modes {modes}{previews} --trace");
     if args.shrink {
         write_shrunk(args, seed, checker);
     }
@@ -297,7 +309,7 @@ fn report(args: &Args, tally: &Tally) -> ExitCode {
 }
 
 fn write_shrunk(args: &Args, seed: u64, checker: &str) {
-    let plan = Plan::with_modes(seed, args.size, args.modes);
+    let plan = args.plan(seed);
     if verdict(&plan).is_none_or(|(again, _)| again != checker) {
         println!("the run does not fail a second time: it is not deterministic");
         return;

@@ -3,6 +3,7 @@
 use crate::both::BothOptions;
 use crate::choices::{Choices, ratio};
 use crate::net::NetOptions;
+use crate::preview::PreviewOptions;
 use std::fmt;
 use uc_core::config::Redundancy;
 
@@ -152,6 +153,8 @@ pub struct Options {
     pub restore_every: u32,
     /// States in both directions.
     pub both: BothOptions,
+    /// Interaction previews.
+    pub previews: PreviewOptions,
     /// The network.
     pub net: NetOptions,
 }
@@ -188,6 +191,7 @@ impl Options {
             odd_peers: false,
             restore_every: 0,
             both: BothOptions::default(),
+            previews: PreviewOptions::default(),
             net: NetOptions::default(),
         }
     }
@@ -275,7 +279,7 @@ impl fmt::Display for Options {
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
         write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)?;
         write!(f, " stop={} logout={}", self.stop, self.logout_on_stop)?;
-        write!(f, "{}", self.both)
+        write!(f, "{}{}", self.both, self.previews)
     }
 }
 
@@ -320,7 +324,7 @@ impl Options {
             "join" => self.net.join_per_mille = value.parse().ok()?,
             "stop" => self.stop = value.parse().ok()?,
             "logout" => self.logout_on_stop = value.parse().ok()?,
-            other => return self.both.set(other, value),
+            other => return self.both.set(other, value).or_else(|| self.previews.set(other, value)),
         }
         Some(())
     }

@@ -3,6 +3,7 @@ use crate::arb;
 use crate::both::{BothOptions, Modes};
 use crate::choices::Choices;
 use crate::options::Options;
+use crate::preview::{self, PreviewOptions, Previews};
 use crate::sabotage::Sabotage;
 use crate::steps::Timed;
 use crate::world::{Failure, World};
@@ -54,7 +55,14 @@ impl Plan {
     /// The run of a seed in one of these modes; [`Plan::of_seed`] with more on top of it.
     #[must_use]
     pub fn with_modes(seed: u64, size: Size, modes: Modes) -> Self {
-        Self::draw(seed, size, modes, &mut Choices::from_seed(seed))
+        // A share of the seeds, where a share of everything is wanted.
+        Self::with_previews(seed, size, modes, if modes == Modes::Any { Previews::Share } else { Previews::Off })
+    }
+
+    /// The run of a seed in one of these modes, with previews or without.
+    #[must_use]
+    pub fn with_previews(seed: u64, size: Size, modes: Modes, previews: Previews) -> Self {
+        Self::draw(seed, size, modes, previews, &mut Choices::from_seed(seed))
     }
 
     /// The run on a tape of bytes; the first choice is its seed.
@@ -62,15 +70,17 @@ impl Plan {
     pub fn of_bytes(bytes: &[u8], size: Size) -> Self {
         let mut tape = Choices::from_bytes(bytes);
         let seed = tape.range(0, u64::from(u32::MAX));
-        Self::draw(seed, size, Modes::Any, &mut tape)
+        Self::draw(seed, size, Modes::Any, Previews::Share, &mut tape)
     }
 
-    fn draw(seed: u64, size: Size, modes: Modes, tape: &mut Choices<'_>) -> Self {
+    fn draw(seed: u64, size: Size, modes: Modes, previews: Previews, tape: &mut Choices<'_>) -> Self {
         let mut options = Options::swarm(seed, tape);
         (options.workers, options.minutes) = (size.workers, size.minutes);
         let mut steps = arb::steps(&options, tape);
         options.both = BothOptions::swarm(modes, tape);
         arb::more_steps(&options, tape, &mut steps);
+        options.previews = PreviewOptions::swarm(previews, tape);
+        preview::steps(&options, tape, &mut steps);
         Self { options, steps }
     }
 

@@ -36,6 +36,22 @@ pub enum Sabotage {
     Vandal,
     /// Rubbish is sent to the pool (peers).
     Rubbish,
+    /// Each answer to a router is seen twice (answers).
+    AnswerTwice,
+    /// Who accepts loses to a worker who did not (winner).
+    Usurper,
+    /// The core does not hear that agents are no longer ready (ready).
+    DeafToNotReady,
+    /// The end of each offer is recorded twice (records).
+    RecordTwice,
+    /// A report gets lost behind the T-Server's acknowledgement (reports).
+    LoseReport,
+    /// The core does not hear that calls are over (offer-life).
+    DeafToRelease,
+    /// A page that comes back is shown nothing (pages).
+    EmptyPage,
+    /// What one worker's page shows, another's shows too (private).
+    WrongPage,
 }
 
 static CALLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

@@ -50,7 +50,7 @@ fn drop_steps(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool)
 type Change = fn(&mut Options);
 
 fn calm_down(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool) {
-    let changes: [Change; 12] = [
+    let changes: [Change; 15] = [
         |o| o.both.conflicts_pm = 0,
         |o| (o.both.work_refuses, o.both.work_after_release) = (false, false),
         |o| (o.both.guard_ms, o.both.limit_ms) = (0, 0),
@@ -63,6 +63,9 @@ fn calm_down(best: &mut Plan, try_it: &mut impl FnMut(Plan, &mut Plan) -> bool) 
         |o| o.front_ends = 1,
         |o| o.lync_pace = false,
         |o| o.tie = 0,
+        |o| o.previews.reporting = false,
+        |o| (o.previews.requests_max, o.previews.targets_max) = (10_000, 500),
+        |o| o.previews.login_queue = false,
     ];
     for change in changes {
         let mut candidate = best.clone();
@@ -85,6 +88,7 @@ const fn worker_of(step: &Step) -> Option<u16> {
         | Step::Errors { worker, .. }
         | Step::Add(worker)
         | Step::Remove(worker) => Some(*worker),
+        Step::Preview(step) => step.worker(),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! What happens to the world from outside, one timed line each: the alphabet of generated runs, of stories and of replay files.
 //!
 //! Every step is legal in every state (reviving what lives does nothing), so that the shrinker may leave out any of them.
+use crate::preview::PreviewStep;
 use std::fmt;
 use std::str::FromStr;
 use uc_core::Mono;
@@ -175,6 +176,8 @@ pub enum Step {
     Exchange,
     /// The administrator changes a setting.
     Change(Setting),
+    /// Routers, callers and pages do something (`preview`).
+    Preview(PreviewStep),
     /// Everything is mended: faults off, servers up.
     Calm,
 }
@@ -234,6 +237,7 @@ impl fmt::Display for Step {
             Self::Client(worker, own, None) => write!(f, "client {worker} {} -", own.word()),
             Self::Exchange => f.write_str("exchange"),
             Self::Change(setting) => write!(f, "change {}", setting.word()),
+            Self::Preview(step) => step.fmt(f),
             Self::Calm => f.write_str("calm"),
         }
     }
@@ -252,6 +256,9 @@ fn server(word: &str) -> Option<Server> {
 }
 
 fn parse_step(text: &str) -> Option<Step> {
+    if let Some(step) = PreviewStep::parse(text) {
+        return Some(Step::Preview(step));
+    }
     let mut words = text.split(' ');
     let verb = words.next()?;
     let mut next = || words.next();
@@ -347,6 +354,7 @@ mod tests {
             Step::Remove(4),
             Step::Exchange,
             Step::Change(Setting::Port),
+            Step::Preview(PreviewStep::Routers(true)),
             Step::Calm,
         ];
         for step in steps {

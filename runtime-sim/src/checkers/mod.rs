@@ -1,11 +1,19 @@
 //! Invariants, one family per file. A checker sees the boundary of the core (inputs, actions, views), what happened outside, and the truth at the end; it keeps its
 //! own books and says what broke in words of the domain.
 pub mod after_call;
+pub mod answers;
 pub mod convergence;
 pub mod coverage;
 pub mod deadline;
 pub mod echo;
 pub mod leak;
+pub mod offer_life;
+pub mod offer_pages;
+pub mod offer_private;
+pub mod offer_ready;
+pub mod offer_records;
+pub mod offer_reports;
+pub mod offered;
 pub mod peers;
 pub mod ping_pong;
 pub mod preserved;
@@ -14,11 +22,14 @@ pub mod recovery;
 pub mod reported;
 pub mod stale;
 pub mod storm;
+pub mod winner;
 
 use crate::both::BothOptions;
 use crate::model::Model;
 use crate::steps::Step;
+use std::collections::BTreeSet;
 use uc_core::id::{DnId, UserId};
+use uc_core::offer::{OfferId, OfferView};
 use uc_core::views::AgentState;
 use uc_core::{Action, Connector, Input, Mono};
 
@@ -100,6 +111,10 @@ pub struct Truth<'a> {
     pub troubled: bool,
     /// The world's options of both directions.
     pub both: BothOptions,
+    /// Reports that reached a T-Server: DN and user data.
+    pub user_events: &'a [(String, Vec<(String, String)>)],
+    /// What each window of a worker's page shows.
+    pub windows: Vec<(u16, BTreeSet<OfferId>)>,
 }
 
 /// One invariant family.
@@ -122,17 +137,21 @@ pub trait Checker: std::fmt::Debug {
     fn on_step(&mut self, _scene: Scene<'_>, _step: &Step) -> Verdict {
         Ok(())
     }
+    /// A window of a worker's page opened or connected again, and was given these offers.
+    fn on_window(&mut self, _scene: Scene<'_>, _user: UserId, _offers: &[OfferView]) -> Verdict {
+        Ok(())
+    }
     /// The quiet phase is over.
     fn on_quiet(&mut self, _scene: Scene<'_>, _truth: &Truth<'_>) -> Verdict {
         Ok(())
     }
 }
 
-/// All checkers.
+/// All checkers; those of previews where there are any.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Checker>> {
+pub fn all(previews: bool) -> Vec<Box<dyn Checker>> {
     // The first that objects gives its name: causes before consequences.
-    vec![
+    let mut all: Vec<Box<dyn Checker>> = vec![
         Box::new(peers::Peers),
         Box::new(deadline::Deadline::default()),
         Box::new(echo::NoEcho::default()),
@@ -146,5 +165,22 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(coverage::Coverage::default()),
         Box::new(convergence::Convergence),
         Box::new(recovery::Recovery),
+    ];
+    if previews {
+        all.extend(of_previews());
+    }
+    all
+}
+
+fn of_previews() -> [Box<dyn Checker>; 8] {
+    [
+        Box::new(answers::Answers::default()),
+        Box::new(offer_private::Private::default()),
+        Box::new(winner::OneWinner::default()),
+        Box::new(offer_ready::OnlyReady::default()),
+        Box::new(offer_life::Life::default()),
+        Box::new(offer_records::Records::default()),
+        Box::new(offer_pages::Windows::default()),
+        Box::new(offer_reports::Reports::default()),
     ]
 }

@@ -23,6 +23,8 @@ pub mod number {
     pub const ADDRESS_INFO: u32 = 92;
     /// EventLinkDisconnected
     pub const LINK_DISCONNECTED: u32 = 94;
+    /// EventLinkConnected
+    pub const LINK_CONNECTED: u32 = 95;
 }
 
 /// A report.

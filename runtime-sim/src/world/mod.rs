@@ -7,6 +7,9 @@ mod both;
 mod both_tests;
 mod outside;
 mod planted;
+mod previews;
+#[cfg(test)]
+mod previews_tests;
 mod quiet;
 mod restore;
 mod stop;
@@ -26,6 +29,7 @@ use crate::options::Options;
 use crate::peers::front_end::FrontEnd;
 use crate::peers::tserver::{OtherChange, TServer};
 use crate::peers::{Peer, PeerOut};
+use crate::preview::{Pages, Routers};
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
 use crate::steps::Timed;
@@ -34,6 +38,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use uc_core::entropy::Seed;
 use uc_core::id::UcLinkId;
+use uc_core::offer::OfferId;
 use uc_core::uc_event::{CloseCause, UcEvent};
 use uc_core::{Connector, Input, Mono};
 use wires::{CtiWire, SipWire, Wire};
@@ -63,6 +68,10 @@ enum Later {
     Relieved,
     /// What a planted bug kept broken is mended.
     Mended,
+    /// A worker answers an offer.
+    Click(u16, OfferId, bool),
+    /// The router routes a call to a DN.
+    Route(u64, String),
 }
 
 /// The world.
@@ -97,6 +106,9 @@ pub struct World {
     drained: bool,
     /// What the core asked to keep over a restart.
     kept: BTreeMap<uc_core::id::UserId, Option<uc_core::input::Choice>>,
+    /// Routers and pages.
+    routers: Routers,
+    pages: Pages,
     scratch: Vec<u8>,
     events: u64,
     /// Events and wakes at this instant.
@@ -147,7 +159,7 @@ impl World {
             steps,
             people,
             books: quiet::Books::default(),
-            checkers: checkers::all(),
+            checkers: checkers::all(options.previews.on),
             trace: Trace::new(told),
             sabotage,
             plot: planted::Plot::default(),
@@ -156,6 +168,8 @@ impl World {
             failure: None,
             drained: false,
             kept: BTreeMap::new(),
+            routers: Routers::default(),
+            pages: Pages::default(),
             scratch: Vec::new(),
             events: 0,
             instant: (Mono(0), 0, 0),
@@ -313,6 +327,8 @@ impl World {
                     Later::Unreachable(link) => self.feed(Input::Uc { link, event: UcEvent::Closed { why: CloseCause::Unreachable } }, None),
                     Later::Relieved => self.relieve(),
                     Later::Mended => self.heal_t_servers(),
+                    Later::Click(worker, offer, accept) => self.click(worker, offer, accept),
+                    Later::Route(conn, dn) => self.route(conn, &dn),
                 }
             }
             Source::Step => {

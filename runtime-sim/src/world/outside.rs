@@ -17,6 +17,11 @@ impl World {
     /// Carries out one step now.
     pub fn take_step(&mut self, step: &Step) {
         self.trace.tell(self.now, |out| write!(out, "== {step}"));
+        if let Step::Preview(step) = step {
+            // Of presence and agents nothing changes.
+            self.preview(step);
+            return self.drain_peers();
+        }
         self.check(|checker, scene| checker.on_step(scene, step));
         self.books.troubled |= matches!(step, Step::LoseDialogs(_) | Step::Overload(_) | Step::Registrar(_) | Step::Add(_) | Step::Remove(_));
         match step {
@@ -44,6 +49,7 @@ impl World {
             Step::Exchange => self.exchange(),
             Step::Change(setting) => self.change(*setting),
             Step::Calm => self.calm(),
+            Step::Preview(_) => {}
         }
         self.drain_peers();
     }
@@ -199,6 +205,7 @@ impl World {
     fn reconfigure(&mut self) {
         let config = company::config(&self.options, &self.people);
         self.feed(Input::Reconfigure(config), None);
+        self.close_pages();
     }
 
     /// Everything is mended.

@@ -8,6 +8,8 @@ use crate::sabotage::Sabotage;
 use std::borrow::Cow;
 use uc_core::action::{CtiOut, CtiReq};
 use uc_core::cti_event::CtiEvent;
+use uc_core::id::UserId;
+use uc_core::offer::{PageEvent, PageNews};
 use uc_core::uc_event::{Body, CategoryDoc, Found, Notify, PublishTime, StateValue, SubState, UcEvent};
 use uc_core::{Action, Input};
 
@@ -66,6 +68,16 @@ impl World {
                 }
                 false
             }
+            (Sabotage::Usurper, Input::Page { user, event: PageEvent::Accept { offer } }) => {
+                let mine = self.core.offers_of(*user).into_iter().find(|view| view.offer == *offer);
+                let rival = |user: &UserId| self.core.offers_of(*user).into_iter().find(|view| mine.as_ref().is_some_and(|mine| mine.conn == view.conn));
+                let other = self.core.directory().users().filter(|other| other != user).find_map(|user| Some((user, rival(&user)?.offer)));
+                let Some((user, offer)) = other else { return false };
+                self.core.handle(company::clock(self.now), Input::Page { user, event: PageEvent::Accept { offer } });
+                true
+            }
+            (Sabotage::DeafToNotReady, Input::Cti { event: CtiEvent::Event(event), .. }) => event.id == number::NOT_READY,
+            (Sabotage::DeafToRelease, Input::Cti { event: CtiEvent::Event(event), .. }) => matches!(event.id, 59 | 65),
             (Sabotage::Impure, _) => {
                 // The address of something on the heap differs from run to run; so does this count, kept outside the run.
                 let noise = *self.plot.noise.get_or_insert_with(crate::sabotage::impure);
@@ -82,6 +94,9 @@ impl World {
             && crate::checkers::publisher::is_publication(msg)
         {
             self.check(|checker, scene| checker.on_action(scene, action));
+        }
+        if self.options.previews.on {
+            self.after_preview(action);
         }
         let Action::SendCti { link, msg: CtiOut::Request { ref_id, dn, req } } = action else {
             if let (Sabotage::Rubbish, Action::SendUc { link, .. }) = (self.sabotage, action)
@@ -107,6 +122,25 @@ impl World {
                 self.check(|checker, scene| checker.on_action(scene, &twice));
             }
             (Sabotage::EchoRequest, CtiReq::State(_)) => self.plot.last_request = Some(again(ref_id + ECHO_REF)),
+            _ => {}
+        }
+    }
+
+    /// The same for what previews ask for.
+    fn after_preview(&mut self, action: &Action) {
+        match (self.sabotage, action) {
+            (Sabotage::AnswerTwice, Action::AnswerPreview { .. }) => self.check(|checker, scene| checker.on_action(scene, action)),
+            (Sabotage::RecordTwice, Action::Record(record)) if record.ended.is_some() => {
+                self.check(|checker, scene| if checker.name() == "records" { checker.on_action(scene, action) } else { Ok(()) });
+            }
+            (Sabotage::WrongPage, Action::Page { user, news }) if matches!(**news, PageNews::Offered(_)) => {
+                let Some(user) = self.core.directory().users().find(|other| other != user) else { return };
+                let other = Action::Page { user, news: news.clone() };
+                self.check(|checker, scene| if checker.name() == "private" { checker.on_action(scene, &other) } else { Ok(()) });
+            }
+            (Sabotage::LoseReport, _) if self.t_server.user_events.len() > 1 => {
+                self.t_server.user_events.remove(0);
+            }
             _ => {}
         }
     }

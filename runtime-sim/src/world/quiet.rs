@@ -74,6 +74,7 @@ impl World {
     pub(super) fn last_checks(&mut self, begin: Mono, recovered: Option<Mono>) {
         let truth = self.truth();
         let (violations, model) = (self.violations(), self.model.clone());
+        let user_events = std::mem::take(&mut self.t_server.user_events);
         let truth = Truth {
             workers: truth,
             model: &model,
@@ -83,8 +84,11 @@ impl World {
             final_round: self.options.final_round,
             troubled: self.options.odd_peers || self.books.disturbed || self.books.troubled,
             both: self.options.both.clone(),
+            user_events: &user_events,
+            windows: self.pages.shown().map(|(worker, shown)| (worker, shown.clone())).collect(),
         };
         self.check(|checker, scene| checker.on_quiet(scene, &truth));
+        self.t_server.user_events = user_events;
     }
 
     /// Every worker changes once more, now that everything is in reach.

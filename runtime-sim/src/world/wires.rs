@@ -100,8 +100,10 @@ impl World {
                 }
                 self.give_back(bytes);
             }
-            // No run has routers or pages yet.
-            Action::AnswerPreview { .. } | Action::AnswerRouter { .. } | Action::Page { .. } | Action::Record(_) => {}
+            Action::AnswerPreview { id, answer } => self.on_answer(*id, answer),
+            Action::Page { user, news } => self.on_page_news(*user, news),
+            // No bridge carries routers' messages here; the history is the checkers'.
+            Action::AnswerRouter { .. } | Action::Record(_) => {}
             Action::Note(note) => self.trace.tell(self.now, |out| std::fmt::Write::write_fmt(out, format_args!("{note}"))),
             Action::Drained => self.drained = true,
         }

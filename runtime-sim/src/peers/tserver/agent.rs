@@ -98,6 +98,8 @@ pub(super) struct Agent {
     pub(super) out_of_service: bool,
     /// Session of the connector that logged the agent in.
     pub(super) logged_in_by: Option<String>,
+    /// The queue the agent logged in to.
+    pub(super) queue: Option<String>,
     /// The call on this DN.
     pub(super) call: Option<Call>,
     /// Work or break after a call, while it lasts.

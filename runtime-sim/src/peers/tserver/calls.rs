@@ -55,6 +55,7 @@ pub struct CallPlan {
 pub(super) struct Call {
     pub(super) plan: CallPlan,
     pub(super) serial: u64,
+    pub(super) conn: u64,
     pub(super) established: bool,
 }
 
@@ -74,13 +75,36 @@ pub(super) struct After {
 impl TServer {
     /// A call comes to an agent who is logged in and has none.
     pub fn ring(&mut self, now: Mono, dn: &str, plan: CallPlan) {
+        self.route(now, dn, plan, 0x006b_0000_0000_0000 + self.serial + 1);
+    }
+
+    /// The call of this connection id is routed to an agent who is logged in and has none; others do not get it.
+    pub fn route(&mut self, now: Mono, dn: &str, plan: CallPlan, conn: u64) {
         let Some(agent) = self.agents.get_mut(dn).filter(|a| a.truth.state >= AgentState::NotReady && a.call.is_none()) else { return };
         self.serial += 1;
         let serial = self.serial;
-        agent.call = Some(Call { plan, serial, established: false });
-        self.call_event(now, dn, serial, 60, "EventRinging", None);
+        agent.call = Some(Call { plan, serial, conn, established: false });
+        self.call_event(now, dn, conn, 60, "EventRinging", None);
         let next = if plan.talks_ms == 0 { Due::Release(dn.to_owned(), serial) } else { Due::Establish(dn.to_owned(), serial) };
         self.plan(now + plan.rings_ms, next);
+    }
+
+    /// Default routing: no router is there, and the call goes to the queue. Whoever is logged in there, ready and without a call, and has been so longest, gets it;
+    /// returns the DN. `None`: nobody, the call waits.
+    pub fn route_by_default(&mut self, now: Mono, queue: &str, plan: CallPlan, conn: u64) -> Option<String> {
+        let is_free = |agent: &super::agent::Agent| agent.truth.state == AgentState::Ready && agent.call.is_none() && agent.queue.as_deref() == Some(queue);
+        let (dn, _) = self.agents.iter().filter(|(_, agent)| is_free(agent)).min_by_key(|(_, agent)| agent.truth.changed_at)?;
+        let dn = dn.clone();
+        self.route(now, &dn, plan, conn);
+        Some(dn)
+    }
+
+    /// A call is over for a DN that took no part in it as far as is known here: abandoned while it rang, or released. `state`: `AttributeCallState`, 1 of a transfer.
+    pub fn call_over(&mut self, now: Mono, dn: &str, conn: u64, abandoned: bool, state: i64) {
+        let attrs =
+            [str_attr("AttributeThisDN", dn), conn_attr("AttributeConnID", conn), int_attr("AttributeCallType", 2), int_attr("AttributeCallState", state)];
+        let (id, name) = if abandoned { (59, "EventAbandoned") } else { (65, "EventReleased") };
+        self.distribute(now, dn, id, name, &attrs.join(","), None);
     }
 
     /// Whether a call is on this DN.
@@ -108,7 +132,7 @@ impl TServer {
         }
         // The length is announced here, not when it rings.
         let wrap_up = call.plan.business.then_some(call.plan.wrap_up).filter(|w| *w != WrapUp::None);
-        self.call_event(now, dn, serial, 64, "EventEstablished", wrap_up);
+        self.call_event(now, dn, call.conn, 64, "EventEstablished", wrap_up);
         self.plan(now + call.plan.talks_ms, Due::Release(dn.to_owned(), serial));
     }
 
@@ -123,7 +147,7 @@ impl TServer {
         if work_first && follows {
             self.begin_after(now, dn, call.plan);
         }
-        self.call_event(now, dn, serial, 65, "EventReleased", None);
+        self.call_event(now, dn, call.conn, 65, "EventReleased", None);
         if !work_first && follows {
             self.begin_after(now, dn, call.plan);
         }
@@ -178,13 +202,9 @@ impl TServer {
         }
     }
 
-    fn call_event(&mut self, now: Mono, dn: &str, serial: u64, id: i64, name: &str, wrap_up: Option<WrapUp>) {
-        let mut attrs = vec![
-            str_attr("AttributeThisDN", dn),
-            conn_attr("AttributeConnID", 0x006b_0000_0000_0000 + serial),
-            int_attr("AttributeCallType", 2),
-            str_attr("AttributeOtherDN", "9001"),
-        ];
+    fn call_event(&mut self, now: Mono, dn: &str, conn: u64, id: i64, name: &str, wrap_up: Option<WrapUp>) {
+        let mut attrs =
+            vec![str_attr("AttributeThisDN", dn), conn_attr("AttributeConnID", conn), int_attr("AttributeCallType", 2), str_attr("AttributeOtherDN", "9001")];
         attrs.extend(wrap_up.map(WrapUp::attr));
         self.distribute(now, dn, id, name, &attrs.join(","), None);
     }

@@ -12,6 +12,7 @@ pub(super) struct Request {
     pub(super) reference: i64,
     pub(super) dn: Option<String>,
     pub(super) agent_id: Option<String>,
+    pub(super) queue: Option<String>,
     pub(super) work_mode: Option<i64>,
     pub(super) reasons: Option<Vec<Pair>>,
     pub(super) user_data: Vec<Pair>,
@@ -79,7 +80,8 @@ fn request(id: i64, name: &str, attrs: &Value) -> Result<Request, String> {
             }
             ("AttributeConnID", "conn", Value::String(v)) if is_conn(v) => {}
             ("AttributeUserData", "kvlist", v) => out.user_data = pairs(v)?,
-            ("AttributeThisQueue" | "AttributePassword", "str", Value::String(_)) => {}
+            ("AttributeThisQueue", "str", Value::String(v)) => out.queue = Some(v.clone()),
+            ("AttributePassword", "str", Value::String(_)) => {}
             ("AttributeExtensions", "kvlist", v) => {
                 pairs(v)?;
             }

@@ -219,6 +219,7 @@ impl TServer {
         let Some((dn, agent)) = request.dn.as_deref().and_then(|dn| self.agents.get_mut(dn).map(|a| (dn, a))) else { return };
         let was_out = agent.truth.state == AgentState::LoggedOut;
         agent.logged_in_by = session.map(str::to_owned);
+        agent.queue.clone_from(&request.queue);
         let truth = &mut agent.truth;
         truth.agent_id.clone_from(&request.agent_id);
         if was_out {
@@ -227,6 +228,7 @@ impl TServer {
         }
         let mut attrs = vec![str_attr("AttributeThisDN", dn)];
         attrs.extend(request.agent_id.iter().map(|id| str_attr("AttributeAgentID", id)));
+        attrs.extend(request.queue.iter().map(|queue| str_attr("AttributeThisQueue", queue)));
         attrs.extend(request.reasons.iter().filter(|r| !r.is_empty()).map(|r| reasons_attr(r)));
         self.distribute(now, dn, 73, "EventAgentLogin", &attrs.join(","), Some((conn, request.reference)));
         let next = match self.config.after_login {
