@@ -75,7 +75,8 @@ impl Presence {
         let counts = over.holds() || (over.kind == Some(Kind::Mirror) && over.wanted.is_some());
         let told =
             over.told.is_some() && cx.config.publish.user_action == UserActionRule::RoamingSelf && matches!(cx.config.publish.way, PublishWay::Endpoint { .. });
-        if !counts || told || class == Class::Unknown {
+        // What is heard of a worker for the first time is no change.
+        if !counts || told || class == Class::Unknown || slot.class == Class::Unknown {
             return false;
         }
         if over.kind == Some(Kind::Mirror) {

@@ -39,6 +39,14 @@ impl Presence {
         }
     }
 
+    /// The worker's word came another way while the subscription is lost: it counts, and grows old from now on.
+    pub(super) fn heard_aside(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(slot) = self.users.get_mut(user.index()).filter(|slot| slot.lost_at.is_some()) else { return };
+        slot.stale = false;
+        slot.lost_at = None;
+        self.on_lost(cx, &[user]);
+    }
+
     pub(crate) fn on_timer(&mut self, cx: &mut Cx<'_>, timer: PresenceTimer) {
         match timer {
             PresenceTimer::Grace => self.on_grace(cx),

@@ -42,7 +42,7 @@ impl Checker for Convergence {
                 return Err(format!("worker {}: the core believes {:?}, T-Server shows {:?}", worker.worker, view.state, worker.agent));
             }
             let availability = scene.core.worker(worker.user).map(|v| v.availability);
-            if truth.both.way != Way::Push && availability != Some(worker.availability.unwrap_or(0)) {
+            if truth.both.way != Way::Push && !worker.is_covered(truth.troubled) && availability != Some(worker.availability.unwrap_or(0)) {
                 return Err(format!("worker {}: the core believes presence {availability:?}, the pool has {:?}", worker.worker, worker.availability));
             }
             // With a certain end the reasons must be those of the last presence; a state of another hand that is right already has none.

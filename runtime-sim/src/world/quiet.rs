@@ -81,8 +81,8 @@ impl World {
             violations,
             calm_since: begin,
             converged_since: recovered,
-            final_round: self.options.final_round,
-            troubled: self.options.odd_peers || self.books.disturbed || self.books.troubled,
+            final_round: self.options.final_round && recovered.is_some(),
+            troubled: self.was_troubled(),
             both: self.options.both.clone(),
             user_events: &user_events,
             windows: self.pages.shown().map(|(worker, shown)| (worker, shown.clone())).collect(),
@@ -125,9 +125,13 @@ impl World {
         self.truth().iter().all(|worker| {
             let believed = self.core.worker(worker.user).map(|v| v.availability);
             worker.watched > 0
-                && (self.options.both.way == Way::Push || believed == Some(worker.availability.unwrap_or(0)))
+                && (self.options.both.way == Way::Push || worker.is_covered(self.was_troubled()) || believed == Some(worker.availability.unwrap_or(0)))
                 && convergence::check(worker, &self.model).is_ok()
         })
+    }
+
+    fn was_troubled(&self) -> bool {
+        self.options.odd_peers || self.books.disturbed || self.books.troubled
     }
 
     /// The core waits for nothing: no answer, no pause before a repeat.

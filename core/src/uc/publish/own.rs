@@ -242,6 +242,9 @@ impl Own {
     }
 
     /// Takes a document. Returns the state that a client of the worker's published, if one did something: `Some(None)` when only deletions were seen.
+    ///
+    /// Changes name whole categories, as known clients read them: what a named one does not list is gone, and `<category name="note"/>` empties it. Servers that
+    /// tell single instances are thought possible (`spec/ms-pres.md` 6.5), so the document has to show that it is whole.
     pub(super) fn absorb(&mut self, doc: &RoamingSelf<'_>, reading: &Reading<'_>) -> Option<Option<Key>> {
         let mut acted: Option<Option<Key>> = None;
         let mut seen = [false; 7];
@@ -258,9 +261,25 @@ impl Own {
                 // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another.
                 *it = Instance { hands_off: it.hands_off, ..Instance::default() };
             }
+        } else {
+            let whole = [is_whole(doc, "state"), is_whole(doc, "note")];
+            for key in Key::ALL.into_iter().filter(|key| !seen[*key as usize] && whole[usize::from(!key.is_state())]) {
+                if self.at_mut(key).end(key, reading) && key.is_state() {
+                    acted = acted.or(Some(None));
+                }
+            }
         }
         acted
     }
+}
+
+/// Whether changes list all there is of a category: an emptied one without a key, or rows of different times, of which the older ones did not change.
+fn is_whole(doc: &RoamingSelf<'_>, name: &str) -> bool {
+    // The server's own row, instance 1, has the time of whatever moved it.
+    let mut rows = doc.categories.iter().filter(|c| c.name == name && c.instance != 1);
+    let Some(first) = rows.next() else { return false };
+    let keyless = |c: &OwnCategory<'_>| c.value == OwnValue::Empty && c.container == 0;
+    keyless(first) || rows.any(|c| keyless(c) || c.publish_time != first.publish_time)
 }
 
 /// Which change of several is what the worker did: container 2 before 3, the time-bound instance before the static one.
@@ -278,12 +297,9 @@ impl Instance {
     fn take(&mut self, key: Key, category: &OwnCategory<'_>, reading: &Reading<'_>) -> bool {
         let flight = reading.flight.iter().find(|(k, _)| *k == key).map(|(_, done)| *done);
         if category.value == OwnValue::Empty {
-            let ended = self.ended(reading);
-            let was = self.by;
-            *self = Self { hands_off: self.hands_off || (reading.known && was != By::Nobody && !ended), ..Self::default() };
-            return reading.known && was != By::Nobody && !ended && flight != Some(Done::Deleted);
+            return self.end(key, reading);
         }
-        if !reading.full && self.by != By::Unknown && self.by != By::Nobody && category.version <= self.version {
+        if !reading.full && category.version <= self.version && self.is_known(key, category, reading) {
             return false;
         }
         if !reading.full && category.version == self.version.saturating_add(1) && flight.is_some_and(|done| self.is_doing(key, category, done, reading)) {
@@ -312,6 +328,24 @@ impl Instance {
         self.kept = kept;
         self.hands_off |= reading.known && !same;
         reading.known && !same
+    }
+
+    /// The instance is gone; `true` when a client of the worker's did that.
+    fn end(&mut self, key: Key, reading: &Reading<'_>) -> bool {
+        let withdrawn = reading.flight.contains(&(key, Done::Deleted));
+        let acted = reading.known && self.by != By::Nobody && !self.ended(reading);
+        *self = Self { hands_off: self.hands_off || acted, ..Self::default() };
+        acted && !withdrawn
+    }
+
+    /// Whether this is what stands here anyway. Versions begin anew when an instance is deleted and made again, so that an older one may be news.
+    fn is_known(&self, key: Key, category: &OwnCategory<'_>, reading: &Reading<'_>) -> bool {
+        match self.by {
+            By::Nobody | By::Unknown => false,
+            By::Us(row) => is_row(key, category, row, reading.config),
+            By::Stale => is_text_of_ours(key, category, reading.config),
+            By::User => self.kept.as_ref().map(|kept| &kept.value) == kept_of(category, reading.now).as_ref().map(|kept| &kept.value),
+        }
     }
 
     /// A time-bound instance that was due to end.
