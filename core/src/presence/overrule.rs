@@ -6,7 +6,7 @@
 use super::reconcile::{OVER, Presence};
 use super::slots::Hold;
 use super::standing::{Kind, classes_of};
-use super::{Activity, Class, NoteChange, PresenceUpdate, StateChange};
+use super::{Activity, NoteChange, PresenceUpdate, StateChange};
 use crate::config::{AfterRule, Config, PublishWay, Rule, StateRow};
 use crate::cx::Cx;
 use crate::id::{DnId, UserId};
@@ -162,14 +162,14 @@ impl Presence {
     /// The worker did something with their own client.
     pub(super) fn on_user_action(&mut self, cx: &mut Cx<'_>, user: UserId, state: Option<(u32, Activity)>) {
         let slot = &self.users[user.index()];
-        // Whoever is offline stays so for others, whatever they choose, until the server says otherwise.
-        let unseen = slot.class == Class::Offline && slot.lost_at.is_none() && self.standing.get(user).is_some_and(|over| over.swallowed.is_none());
+        // As long as nothing of ours came back to us, the server itself tells what the choice made of their presence: a meeting may outdo it.
+        let told = slot.lost_at.is_none() && self.standing.get(user).is_some_and(|over| over.swallowed.is_none());
         match self.standing.get(user).and_then(|over| over.kind) {
             Some(Kind::Mirror) => self.reassert(cx, user),
             Some(kind) if kind.holds() => {
                 self.overrule(cx, user, OverrideEnd::Worker);
                 self.end_choice(cx, user);
-                if let Some((availability, activity)) = state.filter(|_| !unseen) {
+                if let Some((availability, activity)) = state.filter(|_| !told) {
                     self.heard_aside(cx, user);
                     let publish_time = self.users[user.index()].publish_time;
                     let state = StateChange::Value { availability, activity, publish_time };
