@@ -129,9 +129,22 @@ fn the_workers_action_ends_it_at_once() {
 }
 
 #[test]
+fn an_action_before_ours_stands_ends_it_and_the_server_tells_what_it_comes_to() {
+    let mut s = Story::busy(both_ways());
+    s.acw();
+    s.acts(3500); // in a meeting, as it may be: the server does not show it
+    assert_eq!((s.over(), s.preserved()), (NOTHING, 6500));
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    s.news(3500, Activity::None);
+    s.ask("Ready", "online");
+}
+
+#[test]
 fn an_action_t_server_refuses_is_asked_for_again_when_it_has_left_the_mode() {
     let mut s = Story::busy(both_ways());
     s.acw();
+    s.published(ACW);
     s.acts(9500);
     let (link, r) = s.ask("NotReady", "do-not-disturb");
     s.error(link, r, 53);
@@ -151,6 +164,7 @@ fn an_action_that_asks_for_nothing_leaves_the_agent() {
     config.presence.rules[super::super::Class::DoNotDisturb as usize] = Rule::Ignore;
     let mut s = Story::busy(config);
     s.acw();
+    s.published(ACW);
     s.acts(9500);
     assert_eq!(s.over(), NOTHING);
     assert!(s.sent.is_empty(), "{:?}", s.sent);

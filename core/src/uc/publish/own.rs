@@ -19,8 +19,8 @@ pub(super) enum By {
     User,
     /// This row, published by us.
     Us(StateRow),
-    /// Ours, but not as it should be: of an earlier life, of an older configuration, or to be renewed.
-    Stale,
+    /// Ours, but not as it should be: of an earlier life, of an older configuration, or this row, to be renewed.
+    Stale(Option<StateRow>),
     /// A conflict said that it changed; how is not known yet.
     Unknown,
 }
@@ -104,7 +104,7 @@ impl Own {
 
     /// Something of ours stands.
     pub(super) fn has_ours(&self) -> bool {
-        self.0.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale))
+        self.0.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale(_)))
     }
 
     /// A conflict is not explained yet.
@@ -131,8 +131,8 @@ impl Own {
             (_, By::Unknown) => None,
             (Some(_), _) if it.hands_off => None,
             (Some(row), _) => Some(Done::Row(row)),
-            (None, By::Us(_) | By::Stale) if it.restorable(want.now).is_some() => Some(Done::Restored),
-            (None, By::Us(_) | By::Stale) => Some(Done::Deleted),
+            (None, By::Us(_) | By::Stale(_)) if it.restorable(want.now).is_some() => Some(Done::Restored),
+            (None, By::Us(_) | By::Stale(_)) => Some(Done::Deleted),
             (None, By::Nobody | By::User) => None,
         }
     }
@@ -163,7 +163,7 @@ impl Own {
             let version = it.version.saturating_add(1);
             match done {
                 Done::Row(row) => {
-                    if !matches!(it.by, By::User | By::Us(_) | By::Stale) {
+                    if !matches!(it.by, By::User | By::Us(_) | By::Stale(_)) {
                         it.kept = None;
                     }
                     it.by = By::Us(*row);
@@ -207,8 +207,8 @@ impl Own {
     pub(super) fn command(&mut self, acted: bool) {
         for it in &mut self.0 {
             it.hands_off = false;
-            if acted && matches!(it.by, By::Us(_)) {
-                it.by = By::Stale;
+            if let (true, By::Us(row)) = (acted, it.by) {
+                it.by = By::Stale(Some(row));
             }
         }
     }
@@ -217,7 +217,7 @@ impl Own {
     pub(super) fn outdate(&mut self, changed: impl Fn(StateRow) -> bool) {
         for it in &mut self.0 {
             if matches!(it.by, By::Us(row) if changed(row)) {
-                it.by = By::Stale;
+                it.by = By::Stale(None);
             }
         }
     }
@@ -226,7 +226,7 @@ impl Own {
     pub(super) fn expire(&mut self) {
         for key in [Key::Timed2, Key::Timed3] {
             let it = self.at_mut(key);
-            if matches!(it.by, By::Us(_) | By::Stale) {
+            if matches!(it.by, By::Us(_) | By::Stale(_)) {
                 *it = Instance { hands_off: it.hands_off, ..Instance::default() };
             }
         }
@@ -312,6 +312,10 @@ impl Instance {
         };
         let mut ours = ours.chain(reading.tried);
         self.lifetime = category.lifetime;
+        if reading.full && matches!(self.by, By::Stale(Some(row)) if is_row(key, category, row, reading.config)) {
+            self.version = category.version;
+            return false;
+        }
         if let Some(row) = ours.find(|row| is_row(key, category, *row, reading.config)) {
             self.by = By::Us(row);
             self.version = category.version;
@@ -319,7 +323,7 @@ impl Instance {
         }
         self.version = category.version;
         if is_text_of_ours(key, category, reading.config) {
-            self.by = By::Stale;
+            self.by = By::Stale(None);
             return false;
         }
         let kept = kept_of(category, reading.now);
@@ -343,7 +347,7 @@ impl Instance {
         match self.by {
             By::Nobody | By::Unknown => false,
             By::Us(row) => is_row(key, category, row, reading.config),
-            By::Stale => is_text_of_ours(key, category, reading.config),
+            By::Stale(row) => is_text_of_ours(key, category, reading.config) || row.is_some_and(|row| is_row(key, category, row, reading.config)),
             By::User => self.kept.as_ref().map(|kept| &kept.value) == kept_of(category, reading.now).as_ref().map(|kept| &kept.value),
         }
     }
@@ -353,7 +357,7 @@ impl Instance {
         // Clocks and ways differ: a second is nothing against the lifetimes people use.
         let over = |until: Option<Mono>| until.is_some_and(|until| until <= reading.now + 1000);
         match self.by {
-            By::Us(_) | By::Stale => self.lifetime == Lifetime::Time && over(reading.ours_until),
+            By::Us(_) | By::Stale(_) => self.lifetime == Lifetime::Time && over(reading.ours_until),
             By::User => over(self.kept.as_ref().and_then(|kept| kept.until)),
             By::Nobody | By::Unknown => false,
         }

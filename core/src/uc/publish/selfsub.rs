@@ -63,9 +63,10 @@ impl UcSide {
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         let Some(sub) = it.sub.as_deref_mut() else { return };
         if !(200..300).contains(&r.status) {
+            let lost = sub.live && matches!(r.status, 430 | 481);
             self.forget_self(cx, user);
-            // 481: the server lost the dialog; it is made anew at once, and if that is refused, too, it is a refusal.
-            if matches!(r.status, 430 | 481) && self.publishing.all.get(&user).is_some_and(|it| it.refusals == 0) {
+            // The server lost the dialog: it is made anew at once, and if that is refused, too, it is a refusal.
+            if lost {
                 return self.count_refusal(user);
             }
             return self.on_publisher_refused(cx, user, "SUBSCRIBE", r);
@@ -162,7 +163,8 @@ impl UcSide {
     }
 
     /// Takes the table, or changes of it. The table is what answers a SUBSCRIBE, or the first that comes in a dialog, or behind an answer without it. News that
-    /// come before the table was asked for again, or cross the question, are changes: what they do not name is still there.
+    /// come before the table was asked for again, or cross the question, are changes: what they do not name is still there. So is what comes without the
+    /// containers that were asked for with the table.
     pub(super) fn read_self(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &RoamingSelf<'_>, answer: bool) {
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         if doc.uri.as_deref().is_some_and(|uri| !crate::directory::same_uri(uri, &it.uri)) {
@@ -171,7 +173,8 @@ impl UcSide {
         }
         let busy = it.busy;
         let full = it.sub.as_deref_mut().is_some_and(|sub| {
-            let full = !sub.fresh && (answer || !sub.live || !(sub.due || busy));
+            let table = answer || !doc.containers.is_empty();
+            let full = !sub.fresh && table && (answer || !sub.live || !(sub.due || busy));
             sub.fresh |= full;
             full
         });
