@@ -24,6 +24,9 @@ pub(crate) struct Options<'a> {
     pub(crate) people: Option<(&'a str, &'a str)>,
 }
 
+/// How a measurement starts the daemon: workers, ports of the SIP server and of the bridge, options.
+pub(crate) type Starter = fn(usize, u16, u16, &Options<'_>) -> Result<Daemon, String>;
+
 /// A throw-away CA and server certificate.
 pub(crate) struct Identity {
     ca_pem: String,

@@ -10,6 +10,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long the daemon may take to connect: under callgrind on a busy machine it needs minutes.
+const CONNECT_MAX: Duration = Duration::from_secs(300);
+
 /// One connection of the far ends: plain or TLS, non-blocking.
 pub(crate) enum Wire {
     Plain(TcpStream),
@@ -18,12 +21,25 @@ pub(crate) enum Wire {
 
 impl Wire {
     pub(crate) fn accept(listener: &TcpListener, tls: Option<&Arc<rustls::ServerConfig>>, child: &mut Daemon) -> Result<Self, String> {
+        Self::accept_while(listener, tls, child, &mut || Ok(()))
+    }
+
+    /// [`Wire::accept`] that does `other` meanwhile: a connection that stands already wants answers.
+    pub(crate) fn accept_while(
+        listener: &TcpListener,
+        tls: Option<&Arc<rustls::ServerConfig>>,
+        child: &mut Daemon,
+        other: &mut dyn FnMut() -> Result<(), String>,
+    ) -> Result<Self, String> {
         listener.set_nonblocking(true).map_err(|e| e.to_string())?;
         let began = Instant::now();
         let stream = loop {
             match listener.accept() {
                 Ok((stream, _)) => break stream,
-                Err(e) if e.kind() == ErrorKind::WouldBlock && began.elapsed() < Duration::from_secs(20) => child.check()?,
+                Err(e) if e.kind() == ErrorKind::WouldBlock && began.elapsed() < CONNECT_MAX => {
+                    child.check()?;
+                    other()?;
+                }
                 Err(e) => return Err(format!("the daemon did not connect: {e}")),
             }
         };

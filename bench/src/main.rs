@@ -1,6 +1,6 @@
 //! Measures what the product promises, side by side with what it is compared with; one command, one table.
 //!
-//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `push`, `push-count`, `kamailio`, `web`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
+//! `cargo bench-all` (everything), or one of `micro`, `storm`, `e2e`, `push`, `push-count`, `kamailio`, `kamailio-count`, `web`, `memory`, `recovery`, `checkpoint`, `record`. Method and results: `bench/README.md`.
 use std::process::ExitCode;
 
 mod alloc_count;
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         "web" => web::run(&rest),
         "kamailio" => kamailio::run(&rest),
         "push-count" => push::count(&rest),
+        "kamailio-count" => kamailio::count(&rest),
         "bare-server" => bare::serve(&rest),
         "all" => micro::run()
             .and_then(|()| storm::run())
@@ -49,7 +50,9 @@ fn main() -> ExitCode {
             .and_then(|()| web::run(&[]))
             .and_then(|()| e2e::recovery())
             .and_then(|()| e2e::memory()),
-        _ => Err(format!("unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, push, push-count, kamailio, web, memory, recovery, all")),
+        _ => Err(format!(
+            "unknown part `{what}`; there are micro, storm, checkpoint, record, e2e, push, push-count, kamailio, kamailio-count, web, memory, recovery, all"
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

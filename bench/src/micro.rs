@@ -9,6 +9,11 @@ use std::time::Instant;
 use uc_core::codec::sip::{self, Framer, Step};
 use uc_core::config::Limits;
 
+/// NOTIFY of a standard presence server, 1000 bytes.
+const KAMAILIO: &[u8] = include_bytes!("../../corpus/kamailio/notify-update-busy-udp-presence-active.sip");
+/// The answer to a SERVICE that published a state.
+const OWN: &[u8] = include_bytes!("../../corpus/sip/181-service-200-roaming-self.sip");
+
 type Case = (&'static str, fn() -> Box<dyn FnMut()>);
 
 /// Every case: name and a maker of the thing to repeat.
@@ -51,6 +56,14 @@ const CASES: &[Case] = &[
     ("ours: whole change (frame, decode, decide, 200, request, event)", || {
         let mut rig = Rig::new(1000);
         Box::new(move || rig.change())
+    }),
+    ("ours: NOTIFY of Kamailio, head and PIDF (decode)", || {
+        let limits = Limits::default();
+        Box::new(move || drop(black_box(sip::decode(black_box(KAMAILIO), &limits))))
+    }),
+    ("ours: own publications of a worker, head and body (decode)", || {
+        let limits = Limits::default();
+        Box::new(move || drop(black_box(sip::decode(black_box(OWN), &limits))))
     }),
     ("rsip, plain", || Box::new(|| drop(black_box(rsip::SipMessage::try_from(black_box(SEED)))))),
     ("rsip, and From, To, CSeq, Call-ID, Via typed", || Box::new(rsip_typed)),

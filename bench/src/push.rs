@@ -1,7 +1,7 @@
 //! After Call Work both ways: the T-Server says that it begins, the daemon publishes it (SERVICE), the T-Server says that it ends, the daemon withdraws what it
 //! published (SERVICE). The real daemon on core 0; the Front End is the simulator's strict one, on core 1, and tells everybody who watches of every change, the
 //! daemon among them: two notifications each way, in the worker's own subscription and in the watcher's.
-use crate::daemon::{Daemon, Options};
+use crate::daemon::{Daemon, Options, Starter};
 use crate::e2e::{Wire, listen, pin, port};
 use crate::far_ends::Bridge;
 use crate::seed::uri;
@@ -15,6 +15,9 @@ use uc_runtime_sim::peers::{Peer as _, PeerOut};
 /// The one connection of the daemon.
 const CONN: u64 = 1;
 const WORKERS: usize = 1_000;
+/// How long everybody may take to have an endpoint, and how long nothing may happen: under callgrind all is fifty times slower.
+const SETUP_MAX: Duration = Duration::from_secs(600);
+const PROGRESS_MAX: Duration = Duration::from_secs(120);
 /// Changes under way.
 const WINDOW: usize = 64;
 
@@ -65,8 +68,6 @@ pub(crate) fn count(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-type Starter = fn(usize, u16, u16, &Options<'_>) -> Result<Daemon, String>;
-
 impl Push {
     /// Everybody is available and ready, has an endpoint, and has been through one After Call Work.
     fn start(mode: &str, starter: Starter) -> Result<Self, String> {
@@ -88,15 +89,19 @@ impl Push {
         }
         let sections = "[publish]\nway = \"endpoint-kept\"\nrequests_per_s = 0\noutstanding_max = 0\n";
         let mut child = starter(WORKERS, port(&sip), port(&bridge), &Options { connector: &format!("mode = \"{mode}\"\n"), sections, ..Options::default() })?;
-        let bridge = Wire::accept(&bridge, None, &mut child)?;
-        let sip = Wire::accept(&sip, None, &mut child)?;
+        let mut bridge = Wire::accept(&bridge, None, &mut child)?;
+        let mut tserver = Bridge::new(20_000);
+        let sip = Wire::accept_while(&sip, None, &mut child, &mut || {
+            bridge.turn(&mut tserver.input, &mut tserver.output)?;
+            tserver.work();
+            Ok(())
+        })?;
         pool.accept(Mono(0), 0, CONN);
-        let tserver = Bridge::new(20_000);
         let mut it = Self { sip, input: Vec::new(), output: Vec::new(), pool, bridge, tserver, child, began: Instant::now(), published: Vec::new() };
         let began = Instant::now();
         while it.tserver.registered < WORKERS || (mode == "bidirectional" && it.pool.presences().any(|(uri, _)| it.pool.subscriptions_of(uri, false) == 0)) {
             it.turn()?;
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > SETUP_MAX {
                 return Err(format!("{} of {WORKERS} registered", it.tserver.registered));
             }
         }
@@ -147,7 +152,7 @@ impl Push {
             if done > before {
                 began = Instant::now();
             }
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > PROGRESS_MAX {
                 return Err(format!("nothing published for a long time, after {done} changes: {:?}", self.pool.violations()));
             }
         }

@@ -181,6 +181,11 @@ impl Conn {
         !self.drained.get()
     }
 
+    /// Something may have come meanwhile: the next read tries before it waits.
+    pub(crate) fn look_again(&self) {
+        self.drained.set(false);
+    }
+
     /// Where to encode what is to be sent. [`Conn::flush`] sends it.
     pub(crate) fn out(&self) -> RefMut<'_, Vec<u8>> {
         RefMut::map(self.io.borrow_mut(), |io| if io.tls.is_some() { &mut io.plain } else { &mut io.wire })
@@ -270,7 +275,7 @@ impl Conn {
                     return Poll::Ready(Ok(n));
                 }
                 match self.sock.poll_readable(cx) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => self.drained.set(false),
                     Poll::Ready(Err(e)) => return Poll::Ready(Err(close_cause(&e))),
                     Poll::Pending => {
                         let mut io = self.io.borrow_mut();
@@ -293,13 +298,13 @@ impl Conn {
         if let Some(why) = self.io.borrow().failed {
             return Err(why);
         }
-        loop {
+        while !self.drained.get() {
             match self.sock.read(into) {
                 Ok(n) => {
                     self.bytes_in.set(self.bytes_in.get() + n as u64);
                     return Ok(Some(n));
                 }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => self.drained.set(true),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => {
                     // Kept: whoever asks next hears it again.
@@ -309,6 +314,7 @@ impl Conn {
                 }
             }
         }
+        Ok(None)
     }
 
     fn poll_fill(&self, cx: &mut Context<'_>, sink: &mut dyn Sink) -> Poll<Result<(), CloseCause>> {

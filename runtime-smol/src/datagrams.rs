@@ -5,6 +5,7 @@
 use crate::conn::Conn;
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{Sock, close_cause};
+use crate::pace::Pace;
 use crate::uc_link::hand;
 use smol::Task;
 use std::net::SocketAddr;
@@ -53,8 +54,10 @@ pub(crate) async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: Socket
         hub.turn(Input::Uc { link, event: UcEvent::Connected { local } });
     }
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    let mut pace = Pace::default();
     loop {
         let mut next = Some(conn.datagram(&mut buffer).await?);
+        let mut taken = 0;
         {
             let mut hub = hub.borrow_mut();
             hub.tick();
@@ -62,7 +65,6 @@ pub(crate) async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: Socket
                 reloads = hub.extra.reloads;
                 limits = hub.settings.core.limits.clone();
             }
-            let mut taken = 0;
             while let Some(len) = next {
                 if !hub.is_current(Link::Uc(link), epoch) {
                     hub.flush();
@@ -75,7 +77,11 @@ pub(crate) async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: Socket
             }
             hub.flush();
         }
-        smol::future::yield_now().await;
+        if pace.rest(taken).await {
+            conn.look_again();
+        } else {
+            smol::future::yield_now().await;
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod metrics;
 mod net;
 mod notify;
 mod ops;
+mod pace;
 mod people;
 mod presence_xml;
 mod recorder;

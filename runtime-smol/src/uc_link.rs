@@ -3,12 +3,13 @@ use crate::conn::{Conn, Sink};
 use crate::datagrams;
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{self, Sock, close_cause};
+use crate::pace::Pace;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use uc_core::Input;
 use uc_core::codec::sip::{self, Decoded, Framer, SipFault, Step};
-use uc_core::config::{Limits, UcEndpoint};
+use uc_core::config::{Limits, UcEndpoint, UcKind};
 use uc_core::id::UcLinkId;
 use uc_core::uc_event::{CloseCause, Transport, UcEvent};
 
@@ -63,8 +64,9 @@ async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host:
         }
         hub.turn(Input::Uc { link, event: UcEvent::Connected { local } });
     }
+    let mut pace = Pace::default();
     loop {
-        let goes_on = {
+        let (goes_on, server) = {
             let mut hub = hub.borrow_mut();
             hub.tick();
             if hub.extra.reloads != reloads {
@@ -74,36 +76,38 @@ async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host:
             }
             let goes_on = take(&mut hub, link, epoch, &mut framer, &limits);
             hub.flush();
-            goes_on
+            (goes_on, matches!(hub.settings.core.uc.kind, UcKind::Simple(_)))
         };
-        if !goes_on? {
-            return Ok(());
-        }
-        if conn.has_more() {
+        let Some(taken) = goes_on? else { return Ok(()) };
+        if server && pace.rest(taken).await {
+            conn.look_again();
+        } else if conn.has_more() {
             smol::future::yield_now().await;
         }
         conn.fill(&mut framer).await?;
     }
 }
 
-/// Hands in every complete message. `false`: the core closed the link meanwhile.
-fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: &Limits) -> Result<bool, CloseCause> {
+/// Hands in every complete message; how many there were. `None`: the core closed the link meanwhile.
+fn take(hub: &mut Hub, link: UcLinkId, epoch: u64, framer: &mut Framer, limits: &Limits) -> Result<Option<usize>, CloseCause> {
+    let mut taken = 0;
     while hub.is_current(Link::Uc(link), epoch) {
         match framer.next() {
-            Step::More => return Ok(true),
+            Step::More => return Ok(Some(taken)),
             Step::KeepAlive => hub.step(Input::Uc { link, event: UcEvent::KeepAlive }, &[]),
             Step::Message(span) => {
                 let frame = framer.bytes(span);
                 hand(hub, link, frame, &sip::decode(frame, limits));
+                taken += 1;
             }
             Step::Fault(fault) => {
                 hub.step(Input::Uc { link, event: UcEvent::Malformed(&fault) }, framer.rest());
                 // Nothing can be read any more. The core closes; if it has not, it hears that we did.
-                return if hub.is_current(Link::Uc(link), epoch) { Err(CloseCause::Local) } else { Ok(false) };
+                return if hub.is_current(Link::Uc(link), epoch) { Err(CloseCause::Local) } else { Ok(None) };
             }
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Hands in one message.
