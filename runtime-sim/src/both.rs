@@ -34,7 +34,7 @@ pub enum Way {
 
 impl Way {
     /// All that differ from [`Way::Normal`] and are drawn.
-    pub const OTHERS: [Self; 1] = [Self::Respect];
+    pub const OTHERS: [Self; 3] = [Self::Respect, Self::Both, Self::Push];
 
     /// As written in replay files and on the command line.
     #[must_use]

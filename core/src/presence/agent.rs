@@ -88,7 +88,8 @@ impl Presence {
     /// An event of somebody else's making (desktop, supervisor, T-Server timer), or what follows a login by itself.
     fn on_event(&mut self, cx: &mut Cx<'_>, dn: DnId, state: AgentState, reasons: Option<(Why, u32)>) {
         // What T-Server enters by itself may still carry the reasons of our last request.
-        let reasons = reasons.filter(|_| !self.is_servers_own(cx, dn, state));
+        let servers_own = self.is_servers_own(cx, dn, state);
+        let reasons = reasons.filter(|_| !servers_own);
         let by_our_hand = match reasons {
             // The reasons of the states on offer are everybody's: a desktop may use them too.
             Some((Why::Choice(row), _)) => self.user_at(cx.directory, dn).is_some_and(|user| self.choices.of(user) == Some(Choice::State(row))),
@@ -113,6 +114,7 @@ impl Presence {
         let changed = slot.have != state;
         slot.have = state;
         slot.ours = None;
+        slot.fresh_login &= !servers_own; // work after a call: the login is long past
         if slot.fresh_login || slot.in_flight == Some(CtiReq::AgentLogin) {
             return;
         }

@@ -162,8 +162,8 @@ impl Presence {
     /// The worker did something with their own client.
     pub(super) fn on_user_action(&mut self, cx: &mut Cx<'_>, user: UserId, state: Option<(u32, Activity)>) {
         let slot = &self.users[user.index()];
-        // As long as nothing of ours stands, the server itself tells what the choice made of their presence: a meeting may outdo it.
-        let told = slot.lost_at.is_none() && self.standing.get(user).is_some_and(|over| over.stands.is_none() && over.swallowed.is_none());
+        // As long as nothing of ours has shown, the server itself tells what the choice made of their presence: a meeting, or being offline, may outdo it.
+        let told = slot.lost_at.is_none() && self.standing.get(user).is_some_and(|over| over.swallowed.is_none());
         match self.standing.get(user).and_then(|over| over.kind) {
             Some(Kind::Mirror) => self.reassert(cx, user),
             Some(kind) if kind.holds() => {

@@ -116,6 +116,7 @@ fn the_workers_action_ends_it_at_once() {
     let mut s = Story::busy(both_ways());
     s.acw();
     s.published(ACW);
+    s.news(6500, Activity::Published);
     s.acts(3500);
     assert_eq!((s.over(), s.preserved()), (NOTHING, 3500));
     let (link, r) = s.ask("Ready", "online");
@@ -145,6 +146,7 @@ fn an_action_t_server_refuses_is_asked_for_again_when_it_has_left_the_mode() {
     let mut s = Story::busy(both_ways());
     s.acw();
     s.published(ACW);
+    s.news(6500, Activity::Published);
     s.acts(9500);
     let (link, r) = s.ask("NotReady", "do-not-disturb");
     s.error(link, r, 53);
@@ -165,6 +167,7 @@ fn an_action_that_asks_for_nothing_leaves_the_agent() {
     let mut s = Story::busy(config);
     s.acw();
     s.published(ACW);
+    s.news(6500, Activity::Published);
     s.acts(9500);
     assert_eq!(s.over(), NOTHING);
     assert!(s.sent.is_empty(), "{:?}", s.sent);
