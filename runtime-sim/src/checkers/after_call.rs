@@ -40,6 +40,11 @@ impl AfterCall {
     }
 }
 
+fn was_offline(scene: Scene<'_>, worker: u16) -> bool {
+    let user = scene.core.directory().user_by_uri(&crate::company::uri_of(worker));
+    user.and_then(|user| scene.core.worker(user)).is_none_or(|view| view.availability == 0 || view.availability >= 18_000)
+}
+
 impl Checker for AfterCall {
     fn name(&self) -> &'static str {
         "acw"
@@ -55,6 +60,10 @@ impl Checker for AfterCall {
             Step::Client(worker, _, None | Some(..4_500))
                 if !by_table || scene.core.directory().config().publish.user_action == uc_core::config::UserActionRule::Aggregate =>
             {
+                self.acted.insert(*worker, scene.now);
+            }
+            // Whose machine comes back is seen with what they had chosen before.
+            Step::Client(worker, Own::Machine, Some(_)) if was_offline(scene, *worker) => {
                 self.acted.insert(*worker, scene.now);
             }
             Step::Client(..) | Step::Call { .. } => {}

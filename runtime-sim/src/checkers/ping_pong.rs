@@ -5,7 +5,7 @@ use super::reported::{dn_of, number, shown_by};
 use super::storm::changes_state;
 use super::{Checker, Scene, Verdict};
 use crate::steps::{Hand, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use uc_core::action::CtiOut;
 use uc_core::cti_event::CtiEvent;
 use uc_core::id::UserId;
@@ -17,27 +17,33 @@ const WRITES_MAX: u32 = 2;
 /// A write so long after the last one is another matter: a refresh, a limit, a repetition.
 const WINDOW_MS: u64 = 20_000;
 
-#[derive(Clone, Copy, Debug, Default)]
+/// News of a change may be so late, milliseconds: a server that stood still tells all of them at once.
+const NEWS_MS: u64 = 120_000;
+
+#[derive(Clone, Debug, Default)]
 struct Side {
     writes: u32,
     last: Mono,
-    /// Changes from outside since the last pause.
-    changes: u32,
+    /// Changes from outside whose news may still be under way.
+    changes: VecDeque<Mono>,
 }
 
 impl Side {
-    fn changed(&mut self) {
-        self.changes += 1;
+    fn changed(&mut self, now: Mono) {
+        self.changes.push_back(now);
     }
 
     /// Counts a write; an error says how many there were.
     fn write(&mut self, now: Mono) -> Option<u32> {
         if now.since(self.last) > WINDOW_MS {
-            (self.writes, self.changes) = (0, 1);
+            self.writes = 0;
+        }
+        while self.changes.front().is_some_and(|at| now.since(*at) > NEWS_MS) {
+            self.changes.pop_front();
         }
         self.writes += 1;
         self.last = now;
-        (self.writes > WRITES_MAX * (self.changes + 1)).then_some(self.writes)
+        (self.writes > WRITES_MAX * (self.changes.len().max(1) as u32 + 1)).then_some(self.writes)
     }
 }
 
@@ -51,16 +57,16 @@ pub struct NoPingPong {
 }
 
 impl NoPingPong {
-    fn changed(&mut self, user: UserId) {
-        self.requests.entry(user).or_default().changed();
-        self.publications.entry(user).or_default().changed();
+    fn changed(&mut self, now: Mono, user: UserId) {
+        self.requests.entry(user).or_default().changed(now);
+        self.publications.entry(user).or_default().changed(now);
     }
 
     /// Counting begins anew; changes whose news are still on their way count.
-    fn everything_changed(&mut self) {
+    fn everything_changed(&mut self, now: Mono) {
         for side in self.requests.values_mut().chain(self.publications.values_mut()) {
             side.writes = 0;
-            side.changed();
+            side.changed(now);
         }
     }
 }
@@ -76,12 +82,12 @@ impl Checker for NoPingPong {
             | Step::Client(worker, ..)
             | Step::Foreign(worker, Hand::Ready | Hand::NotReady | Hand::AfterCall | Hand::Login | Hand::Logout) => {
                 if let Some(user) = scene.core.directory().user_by_uri(&crate::company::uri_of(*worker)) {
-                    self.changed(user);
+                    self.changed(scene.now, user);
                 }
             }
             // What they cause comes as events of the servers.
             Step::Call { .. } => {}
-            _ => self.everything_changed(),
+            _ => self.everything_changed(scene.now),
         }
         Ok(())
     }
@@ -93,20 +99,20 @@ impl Checker for NoPingPong {
                 let Some(user) = scene.core.user_of(dn) else { return Ok(()) };
                 // T-Server's own doing, or a refusal; never the answer to us.
                 if event.id == number::ERROR || (event.ref_id == 0 && event.kw_status.is_none() && shown_by(event).is_some()) {
-                    self.changed(user);
+                    self.changed(scene.now, user);
                 }
             }
             Input::Uc { event: UcEvent::Response(response), .. } => {
                 if let Some(user) = self.open.remove(response.branch)
                     && response.status >= 300
                 {
-                    self.publications.entry(user).or_default().changed();
+                    self.publications.entry(user).or_default().changed(scene.now);
                 }
             }
             Input::Uc { event: UcEvent::Closed { .. }, .. }
             | Input::Cti { event: CtiEvent::Closed { .. } | CtiEvent::Control(_), .. }
             | Input::Reconfigure(_) => {
-                self.everything_changed();
+                self.everything_changed(scene.now);
             }
             _ => {}
         }
