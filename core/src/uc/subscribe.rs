@@ -304,6 +304,15 @@ impl UcSide {
         self.mark_due(id);
     }
 
+    /// The answer to the end of a dialog. A server that is busy still has it, and is asked again: it may have been granted for hours.
+    pub(super) fn on_end_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
+        let busy = matches!(r.status, 408 | 480 | 500 | 502..=599) && !self.draining && !self.flavour.is_simple();
+        let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| busy && cx.now.mono < dialog.expires_at) else { return self.remove_dialog(cx, id) };
+        dialog.busy = false;
+        let at = cx.now.mono + refusal_delay(cx, r, 0).max(1000);
+        cx.deadlines.set_earlier(key(UcTimer::Refresh(id)), at.min(dialog.expires_at));
+    }
+
     /// An un-subscription was refused: with the next refresh it is tried again, but for users that are back in this dialog.
     fn leave_later(&mut self, cx: &mut Cx<'_>, id: DialogId, mut left: Vec<Box<str>>, r: &Response<'_>) {
         left.retain(|uri| !self.is_back(cx, id, uri));

@@ -144,7 +144,7 @@ impl UcSide {
             Ask::Subscribe(dialog, users) => self.on_subscribe_answer(cx, dialog, &users, r),
             Ask::Refresh(dialog) => self.on_refresh_answer(cx, dialog, r),
             Ask::Leave(dialog) => self.on_leave_answer(cx, dialog, r),
-            Ask::End(dialog) => self.remove_dialog(cx, dialog),
+            Ask::End(dialog) => self.on_end_answer(cx, dialog, r),
             Ask::Publisher(user, speech) => self.on_publisher_answer(cx, id, user, speech, r),
             Ask::Pidf(user) => self.on_publication_answer(cx, user, r),
         }
