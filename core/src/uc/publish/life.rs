@@ -60,7 +60,7 @@ impl UcSide {
             let Some(it) = self.publishing.all.get_mut(&user) else { continue };
             if it.ours_until.is_some_and(|until| until <= cx.now.mono) {
                 it.ours_until = None;
-                it.own.expire();
+                it.own.expire(cx.now.mono);
             }
             if spread > 0 {
                 let delay = cx.entropy.below(spread) + 1;

@@ -223,11 +223,11 @@ impl Own {
     }
 
     /// Time-bound publications of ours have ended by themselves.
-    pub(super) fn expire(&mut self) {
+    pub(super) fn expire(&mut self, now: Mono) {
         for key in [Key::Timed2, Key::Timed3] {
             let it = self.at_mut(key);
             if matches!(it.by, By::Us(_) | By::Stale(_)) {
-                *it = Instance { hands_off: it.hands_off, ..Instance::default() };
+                it.vanish(true, it.hands_off, now);
             }
         }
     }
@@ -258,8 +258,9 @@ impl Own {
         }
         if reading.full {
             for (it, _) in self.0.iter_mut().zip(seen).filter(|(_, seen)| !seen) {
-                // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another.
-                *it = Instance { hands_off: it.hands_off, ..Instance::default() };
+                // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another, but by the time.
+                let ended = it.ended(reading);
+                it.vanish(ended, it.hands_off, reading.now);
             }
         } else {
             let whole = [is_whole(doc, "state"), is_whole(doc, "note")];
@@ -337,9 +338,25 @@ impl Instance {
     /// The instance is gone; `true` when a client of the worker's did that.
     fn end(&mut self, key: Key, reading: &Reading<'_>) -> bool {
         let withdrawn = reading.flight.contains(&(key, Done::Deleted));
-        let acted = reading.known && self.by != By::Nobody && !self.ended(reading);
-        *self = Self { hands_off: self.hands_off || acted, ..Self::default() };
+        let acted = reading.known && self.by != By::Nobody && !self.waits() && !self.ended(reading);
+        let ended = self.ended(reading);
+        self.vanish(ended, self.hands_off || acted, reading.now);
         acted && !withdrawn
+    }
+
+    /// Nothing stands, and the worker's own content is to be put back.
+    fn waits(&self) -> bool {
+        matches!(self.by, By::Stale(_)) && self.version == 0
+    }
+
+    /// Nothing stands here any more. What the worker had before ours, which ended by itself, is still to be put back: it is taken for ours, without a version.
+    fn vanish(&mut self, ended: bool, hands_off: bool, now: Mono) {
+        if self.waits() {
+            return;
+        }
+        let back = ended && matches!(self.by, By::Us(_) | By::Stale(_)) && self.restorable(now).is_some();
+        let kept = self.kept.take().filter(|_| back);
+        *self = Self { by: if back { By::Stale(None) } else { By::Nobody }, hands_off, kept, ..Self::default() };
     }
 
     /// Whether this is what stands here anyway. Versions begin anew when an instance is deleted and made again, so that an older one may be news.
