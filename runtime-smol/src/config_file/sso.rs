@@ -14,12 +14,12 @@ pub(crate) const SSO: &[Opt<Draft>] = &[
         "Column of the people file that the told name is compared with, in any case of letters. `sip_uri` is compared without `sip:`: use it for e-mail addresses.",
     ),
     opt("passwords", |d| Slot::Bool(&mut d.web.sso.passwords), "Passwords are taken as well. Without single sign-on they always are."),
-    num("header", 1, 64, |d| Slot::Text(&mut d.web.sso.header), "`kind = \"header\"`: the header that carries the name."),
+    num("header", 1, 64, |d| Slot::Text(&mut d.web.sso.header), "With `kind` header: the header that carries the name."),
     maybe(
         "proxies",
         "[\"10.0.0.5\", \"10.1.0.0/24\"]",
         |d| Slot::Texts(&mut d.web.sso.proxies),
-        "`kind = \"header\"`: addresses or networks of the proxies that may set it; required. They must remove the header from what browsers send.",
+        "With `kind` header: addresses or networks of the proxies that may set it; required. They must remove the header from what browsers send.",
     ),
 ];
 
