@@ -162,7 +162,8 @@ impl Kamailio {
             ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "db_text", "auth", "presence", "presence_xml", "presence_dialoginfo", "pua", "rls"];
         let modules: String = modules.iter().map(|module| format!("loadmodule \"{module}.so\"\n")).collect();
         format!(
-            "#!KAMAILIO\ndebug=0\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=1\nlisten=udp:127.0.0.1:{port}\nlisten=tcp:127.0.0.1:{port}\n\
+            "#!KAMAILIO\ndebug=0\nlog_stderror=yes\nfork=yes\nexit_timeout=10\n\
+             children=1\ntcp_children=1\nlisten=udp:127.0.0.1:{port}\nlisten=tcp:127.0.0.1:{port}\n\
              auto_aliases=no\ndns=no\nrev_dns=no\ntcp_connection_lifetime=3600\ntcp_rd_buf_size=65536\n{modules}{algorithm}\
              modparam(\"presence\", \"db_url\", \"{db}\")\nmodparam(\"presence\", \"publ_cache\", 2)\nmodparam(\"presence\", \"subs_db_mode\", 0)\n\
              modparam(\"presence\", \"clean_period\", 1)\nmodparam(\"presence\", \"max_expires\", {max_expires_s})\n\
