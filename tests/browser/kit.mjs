@@ -43,6 +43,14 @@ export class Kit {
 
   /** A window with the login form. */
   async window(context) {
+    const page = await this.tab(context);
+    await page.goto(PAGE);
+    await page.locator("#login:not([hidden]), #app:not([hidden])").first().waitFor();
+    return page;
+  }
+
+  /** An empty tab whose faults are kept. */
+  async tab(context) {
     const page = await context.newPage();
     page.on("pageerror", (error) => this.faults.push("error in the page: " + error.stack));
     page.on("console", (message) => {
@@ -52,8 +60,6 @@ export class Kit {
       if (/status of 40[19]|status of 429/.test(text) || (this.cut && /ERR_/.test(text))) return;
       this.faults.push("console: " + text + " " + message.location().url);
     });
-    await page.goto(PAGE);
-    await page.locator("#login:not([hidden]), #app:not([hidden])").first().waitFor();
     return page;
   }
 
