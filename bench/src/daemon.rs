@@ -50,9 +50,7 @@ impl Daemon {
     /// The daemon with `workers` workers, profile `open`.
     pub(crate) fn start(workers: usize, sip: u16, bridge: u16, identity: Option<&Identity>, record: bool) -> Result<Self, String> {
         let folder = prepare(workers, sip, bridge, identity, &Options::default())?;
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(beside("uc-connector")?);
-        Self::spawn(command, folder, record)
+        Self::spawn(pinned()?, folder, record)
     }
 
     /// The same with 200 or so workers under callgrind, which counts by thread.
@@ -64,9 +62,7 @@ impl Daemon {
     /// The daemon with other options.
     pub(crate) fn with_options(workers: usize, sip: u16, bridge: u16, options: &Options<'_>) -> Result<Self, String> {
         let folder = prepare(workers, sip, bridge, None, options)?;
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(beside("uc-connector")?);
-        Self::spawn(command, folder, false)
+        Self::spawn(pinned()?, folder, false)
     }
 
     /// The same under callgrind.
@@ -80,14 +76,8 @@ impl Daemon {
         fs::copy(self.folder.join("count-01"), path).map(drop).map_err(|e| format!("{path}: {e}"))
     }
 
-    fn spawn(mut command: Command, folder: PathBuf, record: bool) -> Result<Self, String> {
-        command.args(["run", "--config"]).arg(folder.join("uc.toml"));
-        if record {
-            command.arg("--record").arg(folder.join("journal"));
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let child = child.map_err(|e| format!("{} (packages util-linux, valgrind): {e}", command.get_program().display()))?;
-        Ok(Self { child, folder })
+    fn spawn(command: Command, folder: PathBuf, record: bool) -> Result<Self, String> {
+        Ok(Self { child: launch(command, &folder, record)?, folder })
     }
 
     /// Stops a counted daemon in good order: the instructions of each of its threads, in order of their start.
@@ -134,9 +124,7 @@ impl Daemon {
     /// Stops in good order and starts again with the same files.
     pub(crate) fn restart(&mut self) -> Result<(), String> {
         self.stop()?;
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(beside("uc-connector")?).args(["run", "--config"]).arg(self.folder.join("uc.toml"));
-        self.child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().map_err(|e| e.to_string())?;
+        self.child = launch(pinned()?, &self.folder, false)?;
         Ok(())
     }
 
@@ -199,6 +187,22 @@ fn under_callgrind(folder: &Path) -> Result<Command, String> {
     command.args(["--tool=callgrind", "--separate-threads=yes", "--quiet"]).arg(format!("--callgrind-out-file={}", folder.join("count").display()));
     command.arg(beside("uc-connector")?);
     Ok(command)
+}
+
+/// The daemon on core 0.
+fn pinned() -> Result<Command, String> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(beside("uc-connector")?);
+    Ok(command)
+}
+
+fn launch(mut command: Command, folder: &Path, record: bool) -> Result<Child, String> {
+    command.args(["run", "--config"]).arg(folder.join("uc.toml"));
+    if record {
+        command.arg("--record").arg(folder.join("journal"));
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    child.map_err(|e| format!("{} (packages util-linux, valgrind): {e}", command.get_program().display()))
 }
 
 fn beside(name: &str) -> Result<PathBuf, String> {

@@ -389,14 +389,8 @@ pub(crate) fn recovery() -> Result<(), String> {
     let sip_listener = listen()?;
     let bridge_listener = listen()?;
     let workers = 10_000;
-    let mut child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), None, false)?;
-    let bridge = Wire::accept(&bridge_listener, None, &mut child)?;
-    let sip = Wire::accept(&sip_listener, None, &mut child)?;
-    let mut bench = Bench { sip, bridge, front_end: FrontEnd::default(), tserver: Bridge::new(20_000), child, workers, next: 0, busy: true, beside: None };
-    while bench.front_end.subscribed < workers || bench.tserver.registered < workers {
-        bench.turn()?;
-    }
-    bench.quiet()?;
+    let child = Daemon::start(workers, port(&sip_listener), port(&bridge_listener), None, false)?;
+    let mut bench = Bench::with(child, &sip_listener, &bridge_listener, workers, None)?;
     // Everybody becomes busy; the connection breaks; the Front End comes back saying that everybody is online: 10,000 states to set right.
     for _ in 0..workers {
         bench.change();

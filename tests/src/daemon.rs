@@ -113,7 +113,7 @@ impl Setup {
             timers: String::new(),
             servers: vec![("SIPS".into(), bridge)],
             ops: None,
-            workers: vec![("1001".into(), "sip:lync-user2_qa94@lyncdco13.lab".into(), "5002".into())],
+            workers: vec![("1001".into(), crate::WORKER.into(), "5002".into())],
             instead: None,
             ops_more: String::new(),
         }

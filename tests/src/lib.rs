@@ -37,6 +37,12 @@ pub use sipp::Sipp;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+/// SIP URI of the worker of [`Setup::new`] whose DN is 5002.
+pub const WORKER: &str = "sip:lync-user2_qa94@lyncdco13.lab";
+
+/// Token that routers carry in tests.
+pub const ROUTER_TOKEN: &str = "token of the routers";
+
 /// How long a test waits for something that must happen. Generous: the machine may be busy; a good run never waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -15,9 +15,8 @@ use uc_core::Mono;
 use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, FrontEndConfig, OWN_CLIENT, Source, TIMED_USER_STATE, Value};
 use uc_runtime_sim::peers::tserver::{AFTER_CALL_WORK, AgentState, CallPlan, OtherChange, Standby, TServer, TServerConfig, WrapUp};
 use uc_runtime_sim::peers::{Peer, PeerOut};
-use uc_tests::{Daemon, Folder, PATIENCE, Setup, connector, free_port};
+use uc_tests::{Daemon, Folder, PATIENCE, Setup, WORKER, connector, free_port};
 
-const WORKER: &str = "sip:lync-user2_qa94@lyncdco13.lab";
 const COLLEAGUE: &str = "sip:lync-user7@lyncdco13.lab";
 const DN: &str = "5002";
 /// Far longer than any test: only a moved clock ends it.

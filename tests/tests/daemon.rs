@@ -8,9 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use uc_tests::{Bridge, BridgeOptions, Daemon, Dialog, Event, Folder, FrontEnd, PATIENCE, Setup, connector, free_port, get, ordinary};
-
-const WORKER: &str = "sip:lync-user2_qa94@lyncdco13.lab";
+use uc_tests::{Bridge, BridgeOptions, Daemon, Dialog, Event, Folder, FrontEnd, PATIENCE, Setup, WORKER, connector, free_port, get, ordinary};
 
 /// A daemon between a Front End and a bridge, subscribed and registered.
 struct Site {

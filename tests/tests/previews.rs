@@ -8,9 +8,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, PATIENCE, Response, Setup, connector, exchange, free_port, get, password_hash};
+use uc_tests::{
+    Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, PATIENCE, ROUTER_TOKEN, Response, Setup, connector, exchange, free_port, get, password_hash,
+};
 
-const TOKEN: &str = "token of the routers";
 const CALL: &str = "0077028a809f7004";
 
 /// A daemon in mode standalone with workers Alice, Bob and Carol.
@@ -62,7 +63,7 @@ impl Office {
 }
 
 fn start(setup: &Setup, folder: Folder) -> Daemon {
-    Daemon::start_with(setup, folder, |command| _ = command.env("UC_TEST_ROUTER", TOKEN))
+    Daemon::start_with(setup, folder, |command| _ = command.env("UC_TEST_ROUTER", ROUTER_TOKEN))
 }
 
 fn person(who: &str) -> String {
@@ -71,7 +72,7 @@ fn person(who: &str) -> String {
 }
 
 fn ask(router: u16, more: &[(&str, &str)], fields: &Value) -> Response {
-    let bearer = format!("Bearer {TOKEN}");
+    let bearer = format!("Bearer {ROUTER_TOKEN}");
     let mut headers = vec![("Authorization", &*bearer), ("Content-Type", "application/json")];
     headers.extend(more);
     exchange(router, "POST", "/urs/v1/preview", &headers, &fields.to_string()).unwrap()
@@ -183,7 +184,7 @@ fn time_runs_out_and_requesters_hang_up() {
     // Whoever hangs up has cancelled.
     let mut caller = TcpStream::connect(("127.0.0.1", office.router)).unwrap();
     let body = single("alice").to_string();
-    write!(caller, "POST /urs/v1/preview HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    write!(caller, "POST /urs/v1/preview HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ROUTER_TOKEN}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     page.expect("offer");
     drop(caller);
     assert_eq!(page.expect("offer-end")["outcome"], "canceled");
@@ -285,7 +286,7 @@ fn every_form_of_asking() {
     let office = Office::open();
     let alice = office.login("alice");
     let page = alice.page();
-    let bearer = format!("Bearer {TOKEN}");
+    let bearer = format!("Bearer {ROUTER_TOKEN}");
     let auth = ("Authorization", &*bearer);
     assert_eq!(exchange(office.router, "POST", "/urs/v1/preview", &[("Authorization", "Bearer wrong")], "{}").unwrap().status, 401);
     assert_eq!(exchange(office.router, "GET", "/urs/v1/openapi.json", &[], "").unwrap().json()["openapi"], "3.1.0");
@@ -311,7 +312,7 @@ fn every_form_of_asking() {
     // A strategy that can only GET, and reads lines.
     let router = office.router;
     let lines = thread::spawn(move || {
-        let bearer = format!("Bearer {TOKEN}");
+        let bearer = format!("Bearer {ROUTER_TOKEN}");
         let path = "/urs/v1/preview?Agent=5001&ConnID=00ab&UserData=Notes:x%7CName:%C3%BC&MediaType=voice";
         exchange(router, "GET", path, &[("Authorization", &bearer), ("Accept", "text/plain")], "").unwrap()
     });

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Setup, absent, exchange, free_port, password_hash, peer};
+use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, ROUTER_TOKEN, Setup, absent, exchange, free_port, password_hash, peer};
 
-const TOKEN: &str = "token of the routers";
 /// So that every run says the same.
 const SEED: &str = "4";
 
@@ -39,7 +38,7 @@ impl Office {
              [router]\nlisten = \"127.0.0.1:{router}\"\ntoken = \"env:UC_TEST_ROUTER\"\ncallback_prefixes = [\"http://127.0.0.1:9/\"]\n{}",
             [("alice", "5002"), ("bob", "5003")].map(person).concat()
         );
-        let mut daemon = Daemon::start_with(&setup, Folder::new(), |command| _ = command.env("UC_TEST_ROUTER", TOKEN));
+        let mut daemon = Daemon::start_with(&setup, Folder::new(), |command| _ = command.env("UC_TEST_ROUTER", ROUTER_TOKEN));
         daemon.expect_log("preview API");
         Self { _daemon: daemon, _bridge: bridge, web, router }
     }
@@ -99,7 +98,7 @@ fn the_api_of_the_routers_is_as_described() {
             }
         }
     });
-    judge(&program, "router.toml", &format!("http://127.0.0.1:{}/urs/v1/openapi.json", office.router), &[("UC_BEARER", TOKEN)], &[]);
+    judge(&program, "router.toml", &format!("http://127.0.0.1:{}/urs/v1/openapi.json", office.router), &[("UC_BEARER", ROUTER_TOKEN)], &[]);
 }
 
 /// Every described address takes the described methods and refuses others, naming what it takes.

@@ -9,11 +9,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use uc_tests::{
-    Bridge, BridgeOptions, Browser, Daemon, Dialog, Folder, FrontEnd, PASSWORD, PATIENCE, Setup, exchange, free_port, get, ordinary, password_hash, peer,
+    Bridge, BridgeOptions, Browser, Daemon, Dialog, Folder, FrontEnd, PASSWORD, PATIENCE, ROUTER_TOKEN, Setup, WORKER, exchange, free_port, get, ordinary,
+    password_hash, peer,
 };
 
-const WORKER: &str = "sip:lync-user2_qa94@lyncdco13.lab";
-const TOKEN: &str = "token of the routers";
 /// Half requests at each listener.
 const SLOW: usize = 200;
 
@@ -40,7 +39,7 @@ impl Site {
              [[person]]\nemployee_id = \"alice\"\nagent_login = \"6001\"\ndns = \"6001@SIP_Switch\"\nweb_password_hash = \"{}\"\n",
             password_hash()
         );
-        let daemon = Daemon::start_with(&setup, Folder::new(), |command| _ = command.env("UC_TEST_ROUTER", TOKEN));
+        let daemon = Daemon::start_with(&setup, Folder::new(), |command| _ = command.env("UC_TEST_ROUTER", ROUTER_TOKEN));
         let dialog = Dialog::of(&front_end.request("SUBSCRIBE"));
         bridge.expect("registrations", |request| request.name() == "RequestRegisterAddress" && request.dn() == "5002");
         Self { front_end, bridge, _daemon: daemon, dialog, web, router, ops }
@@ -112,7 +111,7 @@ fn presence_pages_and_routers_go_on_in_a_flood() {
     let folder = Folder::new();
     let body = json!({ "agent": "5002", "connId": "1", "userData": { "Notes": "flood" } }).to_string();
     let lua = format!(
-        "wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.headers['Authorization'] = 'Bearer {TOKEN}'\n"
+        "wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.headers['Authorization'] = 'Bearer {ROUTER_TOKEN}'\n"
     );
     let lua = folder.write("ask.lua", &lua);
     let quiet: Duration = (2..12).map(|cseq| site.change(cseq)).sum();
@@ -147,7 +146,7 @@ fn presence_pages_and_routers_go_on_in_a_flood() {
     // While half requests are still there, a router asks, the page that was open all the time shows it, and somebody logs in.
     let router = site.router;
     let answer = thread::spawn(move || {
-        let bearer = format!("Bearer {TOKEN}");
+        let bearer = format!("Bearer {ROUTER_TOKEN}");
         let fields = json!({ "agent": "alice", "connId": "2", "timeout": 60 }).to_string();
         exchange(router, "POST", "/urs/v1/preview", &[("Authorization", &bearer), ("Content-Type", "application/json")], &fields).unwrap().json()
     });

@@ -198,13 +198,18 @@ impl UcSide {
     }
 }
 
+/// A server, or the way to it, that cannot do it now and may later; 408 is our own time-out, too (`spec/ms-pres.md` 1.11).
+pub(super) const fn is_busy(status: u16) -> bool {
+    matches!(status, 408 | 480 | 500 | 502..=599)
+}
+
 /// How long to wait after a refusal (`spec/ms-pres.md` 1.11, 4.7); `refusals` came before it in a row.
 pub(super) fn refusal_delay(cx: &mut Cx<'_>, r: &Response<'_>, refusals: u8) -> u64 {
     let timers = &cx.config.uc.timers;
     let asked = r.retry_after_s.map(|seconds| (u64::from(seconds) * 1000).min(timers.retry_after_max_ms).max(REFUSAL_PAUSE_MIN_MS));
     match r.status {
         503 => asked.unwrap_or(timers.retry_after_default_ms),
-        408 | 480 | 500 | 502..=599 => {
+        status if is_busy(status) => {
             let pause = doubled(timers.retry_ms, u32::from(refusals), timers.retry_max_ms);
             asked.unwrap_or_else(|| cx.entropy.jitter(pause, timers.jitter_percent))
         }

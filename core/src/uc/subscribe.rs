@@ -1,6 +1,6 @@
 //! Answers to SUBSCRIBE, refresh and expiry, ends of dialogs and what follows (`spec/ms-pres.md` 4.3, 4.7).
 use super::dialog::Target;
-use super::register::{LONGER_MAX, refusal_delay};
+use super::register::{LONGER_MAX, is_busy, refusal_delay};
 use super::simple::{Flavour, ends_usage};
 use super::table::{Aim, Place};
 use super::{UcSide, UcTimer, key};
@@ -177,7 +177,7 @@ impl UcSide {
         for user in users {
             let tries = self.table.at(*user).tries;
             let delay = match r.status {
-                408 | 480 | 500 | 502..=599 => refusal_delay(cx, r, tries),
+                status if is_busy(status) => refusal_delay(cx, r, tries),
                 _ => cx.config.uc.timers.resource_retry_ms,
             };
             let reason = match r.status {
@@ -306,7 +306,7 @@ impl UcSide {
 
     /// The answer to the end of a dialog. A server that is busy still has it, and is asked again: it may have been granted for hours.
     pub(super) fn on_end_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
-        let busy = matches!(r.status, 408 | 480 | 500 | 502..=599) && !self.draining && !self.flavour.is_simple();
+        let busy = is_busy(r.status) && !self.draining && !self.flavour.is_simple();
         let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| busy && cx.now.mono < dialog.expires_at) else { return self.remove_dialog(cx, id) };
         dialog.busy = false;
         let at = cx.now.mono + refusal_delay(cx, r, 0).max(1000);

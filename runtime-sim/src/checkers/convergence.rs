@@ -1,8 +1,9 @@
 //! Convergence: after the quiet phase every monitored worker's agent state is the mapping of the last presence, or the override that owns it; and what the core
 //! believes is what T-Server shows.
-use super::{Checker, Scene, Truth, Verdict, WorkerTruth};
+use super::{Checker, Ours, Scene, Truth, Verdict, WorkerTruth};
 use crate::both::Way;
 use crate::model::{Expect, Model, Shown};
+use uc_core::Connector;
 use uc_core::views::AgentState;
 
 /// See the module.
@@ -27,6 +28,14 @@ pub fn check(worker: &WorkerTruth, model: &Model) -> Verdict {
     }
 }
 
+/// Whether the core believes the presence that the pool would tell, as far as it can know it.
+#[must_use]
+pub fn is_believed(core: &Connector, way: Way, worker: &WorkerTruth, troubled: bool) -> bool {
+    // What the worker chose under something of ours, perhaps out of our hearing, shows when it is put back, not before.
+    let covered = troubled && worker.ours != Ours::Nothing;
+    way == Way::Push || covered || core.worker(worker.user).is_some_and(|view| view.availability == worker.availability.unwrap_or(0))
+}
+
 impl Checker for Convergence {
     fn name(&self) -> &'static str {
         "convergence"
@@ -41,8 +50,8 @@ impl Checker for Convergence {
             if view.state != AgentState::Unknown && Shown::of(view.state) != Shown::of(worker.agent) {
                 return Err(format!("worker {}: the core believes {:?}, T-Server shows {:?}", worker.worker, view.state, worker.agent));
             }
-            let availability = scene.core.worker(worker.user).map(|v| v.availability);
-            if truth.both.way != Way::Push && !worker.is_covered(truth.troubled) && availability != Some(worker.availability.unwrap_or(0)) {
+            if !is_believed(scene.core, truth.both.way, worker, truth.troubled) {
+                let availability = scene.core.worker(worker.user).map(|v| v.availability);
                 return Err(format!("worker {}: the core believes presence {availability:?}, the pool has {:?}", worker.worker, worker.availability));
             }
             // With a certain end the reasons must be those of the last presence; a state of another hand that is right already has none.

@@ -70,14 +70,6 @@ pub struct WorkerTruth {
     pub watched: u32,
 }
 
-impl WorkerTruth {
-    /// Something of ours stands over what the worker chose, perhaps out of our hearing: it shows when it is put back, not before.
-    #[must_use]
-    pub fn is_covered(&self, troubled: bool) -> bool {
-        troubled && self.ours != Ours::Nothing
-    }
-}
-
 /// A state T-Server entered by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kept {

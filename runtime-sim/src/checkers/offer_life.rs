@@ -1,13 +1,11 @@
 //! How long offers live: not beyond the time to think, not beyond their call, not beyond the request they were made for.
 use super::offered::Offered;
+use super::reported::number;
 use super::{Checker, Scene, Truth, Verdict};
 use crate::company::clock;
 use uc_core::cti_event::CtiEvent;
 use uc_core::offer::{RouterEvent, conn_number};
 use uc_core::{Action, Input};
-
-/// EventAbandoned, EventReleased
-const OVER: [u32; 2] = [59, 65];
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,7 +23,9 @@ impl Checker for Life {
     fn on_input(&mut self, _scene: Scene<'_>, input: &Input<'_>) -> Verdict {
         self.books.on_input(input);
         self.over = match input {
-            Input::Cti { event: CtiEvent::Event(event), .. } if OVER.contains(&event.id) && event.call_state.unwrap_or(0) == 0 => {
+            Input::Cti { event: CtiEvent::Event(event), .. }
+                if matches!(event.id, number::ABANDONED | number::RELEASED) && event.call_state.unwrap_or(0) == 0 =>
+            {
                 event.conn.and_then(conn_number).map(|conn| (conn, "was released"))
             }
             Input::Router(RouterEvent::Cancel { conn, .. }) => conn_number(conn).map(|conn| (conn, "was cancelled")),

@@ -9,9 +9,6 @@ use uc_core::id::CtiLinkId;
 use uc_core::offer::{OfferId, Outcome, ReportId};
 use uc_core::{Action, Input};
 
-/// EventACK
-const ACK: u32 = 138;
-
 /// A worker, a call, and the reason; none of a beginning.
 type Subject = (String, String, Option<&'static str>);
 
@@ -97,10 +94,10 @@ impl Checker for Reports {
             // Another primary is another server: whatever the old one was told is unknown.
             CtiEvent::Closed { .. } | CtiEvent::Connected | CtiEvent::Control(Control::Opened { .. } | Control::Role { .. }) => self.unknown(),
             CtiEvent::Event(event) if matches!(event.id, number::LINK_DISCONNECTED | number::LINK_CONNECTED) => self.unknown(),
-            CtiEvent::Event(event) if matches!(event.id, ACK | number::ERROR) => {
+            CtiEvent::Event(event) if matches!(event.id, number::ACK | number::ERROR) => {
                 if let Some(sent) = self.unanswered.remove(&(*link, event.ref_id)).and_then(|report| self.reports.get_mut(&report)) {
                     sent.answered = true;
-                    if event.id == ACK {
+                    if event.id == number::ACK {
                         self.counts.entry(sent.what.clone()).or_default().acknowledged += 1;
                     }
                 }

@@ -11,6 +11,10 @@ pub mod number {
     pub const ERROR: u32 = 52;
     /// EventRegistered
     pub const REGISTERED: u32 = 53;
+    /// EventAbandoned
+    pub const ABANDONED: u32 = 59;
+    /// EventReleased
+    pub const RELEASED: u32 = 65;
     /// EventAgentLogin
     pub const LOGIN: u32 = 73;
     /// EventAgentLogout
@@ -25,6 +29,8 @@ pub mod number {
     pub const LINK_DISCONNECTED: u32 = 94;
     /// EventLinkConnected
     pub const LINK_CONNECTED: u32 = 95;
+    /// EventACK
+    pub const ACK: u32 = 138;
 }
 
 /// A report.

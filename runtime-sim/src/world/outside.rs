@@ -17,12 +17,10 @@ impl World {
     /// Carries out one step now.
     pub fn take_step(&mut self, step: &Step) {
         self.trace.tell(self.now, |out| write!(out, "== {step}"));
-        if let Step::Preview(step) = step {
-            // Of presence and agents nothing changes.
-            self.preview(step);
-            return self.drain_peers();
+        // Of presence and agents nothing changes by what is about previews.
+        if !matches!(step, Step::Preview(_)) {
+            self.check(|checker, scene| checker.on_step(scene, step));
         }
-        self.check(|checker, scene| checker.on_step(scene, step));
         self.books.troubled |= matches!(step, Step::LoseDialogs(_) | Step::Overload(_) | Step::Registrar(_) | Step::Add(_) | Step::Remove(_));
         match step {
             Step::Presence { worker, availability, token, note } => self.publish(*worker, *availability, token, note.as_deref()),
@@ -49,7 +47,7 @@ impl World {
             Step::Exchange => self.exchange(),
             Step::Change(setting) => self.change(*setting),
             Step::Calm => self.calm(),
-            Step::Preview(_) => {}
+            Step::Preview(step) => self.preview(step),
         }
         self.drain_peers();
     }

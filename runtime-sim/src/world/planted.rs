@@ -77,7 +77,7 @@ impl World {
                 true
             }
             (Sabotage::DeafToNotReady, Input::Cti { event: CtiEvent::Event(event), .. }) => event.id == number::NOT_READY,
-            (Sabotage::DeafToRelease, Input::Cti { event: CtiEvent::Event(event), .. }) => matches!(event.id, 59 | 65),
+            (Sabotage::DeafToRelease, Input::Cti { event: CtiEvent::Event(event), .. }) => matches!(event.id, number::ABANDONED | number::RELEASED),
             (Sabotage::Impure, _) => {
                 // The address of something on the heap differs from run to run; so does this count, kept outside the run.
                 let noise = *self.plot.noise.get_or_insert_with(crate::sabotage::impure);

@@ -1,6 +1,5 @@
 //! The quiet phase: everything is mended, time passes, then the truth outside is compared with what should be and what the core believes.
 use super::World;
-use crate::both::Way;
 use crate::checkers::{Ours, Truth, WorkerTruth, convergence, recovery};
 use crate::company;
 use crate::peers::Peer;
@@ -123,9 +122,8 @@ impl World {
     #[must_use]
     pub fn is_converged(&self) -> bool {
         self.truth().iter().all(|worker| {
-            let believed = self.core.worker(worker.user).map(|v| v.availability);
             worker.watched > 0
-                && (self.options.both.way == Way::Push || worker.is_covered(self.was_troubled()) || believed == Some(worker.availability.unwrap_or(0)))
+                && convergence::is_believed(&self.core, self.options.both.way, worker, self.was_troubled())
                 && convergence::check(worker, &self.model).is_ok()
         })
     }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use smol::channel::Sender;
 use smol::{LocalExecutor, Timer};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -79,7 +80,8 @@ impl Site {
         let mut sessions =
             Sessions::new(settings.web.session_idle_s, settings.web.session_max_s).map_err(|why| format!("/dev/urandom cannot be read: {why}"))?;
         if let Some(file) = &history {
-            sessions.keep_in(Arc::clone(file), |who| settings.core.people.iter().any(|person| *person.employee_id == *who));
+            let workers: BTreeSet<&str> = settings.core.people.iter().map(|person| &*person.employee_id).collect();
+            sessions.keep_in(Arc::clone(file), |who| workers.contains(who));
         }
         Ok(Self {
             executor,

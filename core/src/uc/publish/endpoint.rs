@@ -6,7 +6,7 @@ use crate::id::{UcLinkId, UserId};
 use crate::note::Note;
 use crate::uc::UcSide;
 use crate::uc::dialog::hex_before_dot;
-use crate::uc::register::{EXPIRES_DEFAULT_S, refusal_delay, uuid_of};
+use crate::uc::register::{EXPIRES_DEFAULT_S, is_busy, refusal_delay, uuid_of};
 use crate::uc_event::{Body, Notify, RegistrationEvent, Response};
 use alloc::boxed::Box;
 use alloc::format;
@@ -36,7 +36,7 @@ impl UcSide {
     pub(super) fn on_publisher_refused(&mut self, cx: &mut Cx<'_>, user: UserId, method: &'static str, r: &Response<'_>) {
         self.publishing.tally.refused += 1;
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
-        let busy = matches!(r.status, 408 | 480 | 500 | 502..=599);
+        let busy = is_busy(r.status);
         let delay = refusal_delay(cx, r, it.refusals).max(1000);
         it.last_refusal = Some(r.status);
         it.refusals = it.refusals.saturating_add(1);

@@ -227,7 +227,7 @@ impl Own {
         for key in [Key::Timed2, Key::Timed3] {
             let it = self.at_mut(key);
             if matches!(it.by, By::Us(_) | By::Stale(_)) {
-                it.vanish(true, it.hands_off, now);
+                it.vanish(true, now);
             }
         }
     }
@@ -259,8 +259,7 @@ impl Own {
         if reading.full {
             for (it, _) in self.0.iter_mut().zip(seen).filter(|(_, seen)| !seen) {
                 // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another, but by the time.
-                let ended = it.ended(reading);
-                it.vanish(ended, it.hands_off, reading.now);
+                it.vanish(it.ended(reading), reading.now);
             }
         } else {
             let whole = [is_whole(doc, "state"), is_whole(doc, "note")];
@@ -328,7 +327,7 @@ impl Instance {
             return false;
         }
         let kept = kept_of(category, reading.now);
-        let same = reading.full && self.kept.as_ref().map(|kept| &kept.value) == kept.as_ref().map(|kept| &kept.value) && self.by != By::Nobody;
+        let same = reading.full && self.keeps(kept.as_deref()) && self.by != By::Nobody;
         self.by = By::User;
         self.kept = kept;
         self.hands_off |= reading.known && !same;
@@ -337,11 +336,11 @@ impl Instance {
 
     /// The instance is gone; `true` when a client of the worker's did that.
     fn end(&mut self, key: Key, reading: &Reading<'_>) -> bool {
-        let withdrawn = reading.flight.contains(&(key, Done::Deleted));
-        let acted = reading.known && self.by != By::Nobody && !self.waits() && !self.ended(reading);
         let ended = self.ended(reading);
-        self.vanish(ended, self.hands_off || acted, reading.now);
-        acted && !withdrawn
+        let acted = reading.known && !ended && self.by != By::Nobody && !self.waits();
+        self.hands_off |= acted;
+        self.vanish(ended, reading.now);
+        acted && !reading.flight.contains(&(key, Done::Deleted))
     }
 
     /// Nothing stands, and the worker's own content is to be put back.
@@ -350,13 +349,13 @@ impl Instance {
     }
 
     /// Nothing stands here any more. What the worker had before ours, which ended by itself, is still to be put back: it is taken for ours, without a version.
-    fn vanish(&mut self, ended: bool, hands_off: bool, now: Mono) {
+    fn vanish(&mut self, ended: bool, now: Mono) {
         if self.waits() {
             return;
         }
         let back = ended && matches!(self.by, By::Us(_) | By::Stale(_)) && self.restorable(now).is_some();
         let kept = self.kept.take().filter(|_| back);
-        *self = Self { by: if back { By::Stale(None) } else { By::Nobody }, hands_off, kept, ..Self::default() };
+        *self = Self { by: if back { By::Stale(None) } else { By::Nobody }, hands_off: self.hands_off, kept, ..Self::default() };
     }
 
     /// Whether this is what stands here anyway. Versions begin anew when an instance is deleted and made again, so that an older one may be news.
@@ -365,8 +364,13 @@ impl Instance {
             By::Nobody | By::Unknown => false,
             By::Us(row) => is_row(key, category, row, reading.config),
             By::Stale(row) => is_text_of_ours(key, category, reading.config) || row.is_some_and(|row| is_row(key, category, row, reading.config)),
-            By::User => self.kept.as_ref().map(|kept| &kept.value) == kept_of(category, reading.now).as_ref().map(|kept| &kept.value),
+            By::User => self.keeps(kept_of(category, reading.now).as_deref()),
         }
+    }
+
+    /// Whether the worker's own content here is this, whatever its lifetime.
+    fn keeps(&self, content: Option<&Kept>) -> bool {
+        self.kept.as_deref().map(|kept| &kept.value) == content.map(|kept| &kept.value)
     }
 
     /// A time-bound instance that was due to end.
@@ -383,7 +387,7 @@ impl Instance {
     fn is_doing(&self, key: Key, category: &OwnCategory<'_>, done: Done, reading: &Reading<'_>) -> bool {
         match done {
             Done::Row(row) => is_row(key, category, row, reading.config),
-            Done::Restored => self.kept.as_ref().map(|kept| &kept.value) == kept_of(category, reading.now).as_ref().map(|kept| &kept.value),
+            Done::Restored => self.keeps(kept_of(category, reading.now).as_deref()),
             Done::Deleted => false,
         }
     }

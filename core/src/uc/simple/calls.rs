@@ -4,7 +4,7 @@
 //! when the call is over.
 use super::super::dialog::Target;
 use super::super::link::doubled;
-use super::super::register::refusal_delay;
+use super::super::register::{is_busy, refusal_delay};
 use super::super::request::Job;
 use super::super::table::Place;
 use super::super::transact::Ask;
@@ -175,7 +175,7 @@ impl UcSide {
     pub(super) fn on_calls_refused(&mut self, cx: &mut Cx<'_>, id: DialogId, user: UserId, r: &Response<'_>) {
         let tries = self.calls.of.get(&user).map_or(0, |it| it.tries);
         let delay = match r.status {
-            408 | 480 | 481 | 500 | 502..=599 => refusal_delay(cx, r, tries),
+            status if status == 481 || is_busy(status) => refusal_delay(cx, r, tries),
             _ => cx.config.uc.timers.resource_retry_ms,
         };
         self.end_calls(cx, id, user, delay);

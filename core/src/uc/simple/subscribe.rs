@@ -2,7 +2,7 @@
 use super::super::UcSide;
 use super::super::dialog::Target;
 use super::super::link::doubled;
-use super::super::register::refusal_delay;
+use super::super::register::{is_busy, refusal_delay};
 use super::super::table::Place;
 use crate::cx::Cx;
 use crate::id::{DialogId, UserId, WatcherId};
@@ -50,7 +50,7 @@ impl UcSide {
                 let delay = refusal_delay(cx, r, 0);
                 self.hold(cx, watcher, delay);
             }
-            408 | 480 | 481 | 500 | 502..=599 => {
+            status if status == 481 || is_busy(status) => {
                 let tries = self.table.at(user).tries;
                 let delay = refusal_delay(cx, r, tries);
                 self.postpone(cx, id, &[user], delay);
