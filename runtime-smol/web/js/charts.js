@@ -26,11 +26,12 @@ export function bars(labels, series, titles, sentence) {
   const slot = (WIDTH - LEFT - 4) / Math.max(1, labels.length);
   const width = Math.min(44, slot * 0.68);
   const rtl = document.documentElement.dir === "rtl";
+  // The style sheet keeps texts of charts left to right ("≤ 1"), so an anchor at the outer side is "start" when mirrored.
   const mirror = (/** @type {number} */ x, /** @type {number} */ w) => (rtl ? WIDTH - x - w : x);
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": sentence });
   for (let value = 0; value <= top; value += step) {
     drawing.append(svg("line", { class: value ? "grid" : "axis", x1: mirror(LEFT, 0), x2: mirror(WIDTH, 0), y1: y(value), y2: y(value) }),
-      svg("text", { class: "tick", x: mirror(LEFT - 7, 0), y: y(value) + 4, "text-anchor": "end" }, number(value)));
+      svg("text", { class: "tick", x: mirror(LEFT - 7, 0), y: y(value) + 4, "text-anchor": rtl ? "start" : "end" }, number(value)));
   }
   const every = Math.ceil(labels.length / 8);
   labels.forEach((label, nth) => {
