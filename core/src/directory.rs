@@ -2,12 +2,17 @@
 //!
 //! Look-ups by text use a hash table with a fixed hash function. Only configured names are in it, so a peer cannot grow it or force collisions; its order
 //! is never used.
+mod groups;
+
+pub(crate) use groups::group_names;
+
 use crate::config::{Config, Person, PersonDn};
 use crate::id::{DnId, SwitchId, UserId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use groups::ByGroup;
 use hashbrown::HashTable;
 
 /// Persons and their DNs under dense ids.
@@ -19,6 +24,7 @@ pub struct Directory {
     by_dn: HashTable<u32>,
     by_login: HashTable<u32>,
     by_employee: HashTable<u32>,
+    by_group: ByGroup,
 }
 
 /// Who has which id: what of a directory belongs into a checkpoint.
@@ -86,6 +92,7 @@ impl Directory {
             by_dn: HashTable::new(),
             by_login: HashTable::new(),
             by_employee: HashTable::new(),
+            by_group: ByGroup::new(),
         };
         it.apply(config);
         it
@@ -93,7 +100,8 @@ impl Directory {
 
     /// The directory that had these ids under this configuration.
     pub(crate) fn with_ids(config: Arc<Config>, ids: Ids) -> Self {
-        let mut it = Self { config, ids, by_uri: HashTable::new(), by_dn: HashTable::new(), by_login: HashTable::new(), by_employee: HashTable::new() };
+        let table = HashTable::new;
+        let mut it = Self { config, ids, by_uri: table(), by_dn: table(), by_login: table(), by_employee: table(), by_group: ByGroup::new() };
         it.rebuild_index();
         it
     }
@@ -304,6 +312,7 @@ impl Directory {
         self.by_employee = self.index_people(|person| &person.employee_id);
         self.by_uri = by_uri;
         self.by_dn = by_dn;
+        self.by_group = self.index_groups();
     }
 
     /// By a text of the person that names one worker; empty ones name nobody.

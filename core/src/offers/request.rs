@@ -44,11 +44,11 @@ impl Offers {
             return self.refuse(cx, id, &text);
         }
         let directory = cx.directory;
-        let found = targets::resolve(directory, request.targets, |switch, number| presence.user_at(directory, directory.dn_by_number(switch, number)?));
-        let (named, max) = (found.users.len() + found.unknown.len(), usize::from(cx.config.preview.targets_max));
-        if named > max {
-            return self.refuse(cx, id, &format!("the request names {named} targets, at most {max} are allowed (option `preview.targets_max`)"));
-        }
+        let max = usize::from(cx.config.preview.targets_max);
+        let at = |switch, number: &str| presence.user_at(directory, directory.dn_by_number(switch, number)?);
+        let Some(found) = targets::resolve(directory, request.targets, max, at) else {
+            return self.refuse(cx, id, &format!("the request names more than {max} targets (option `preview.targets_max`)"));
+        };
         self.replace(cx, request.conn, &found.users);
         let mut tally = Tally::default();
         for name in &found.unknown {

@@ -3,7 +3,7 @@
 //! Nothing here refuses: what cannot be understood is shown as it is, or names nobody.
 use crate::directory::Directory;
 use crate::id::{SwitchId, UserId};
-use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// What a router's message asks for.
@@ -67,48 +67,44 @@ fn unquoted(text: &str) -> &str {
 
 /// Whom a list of targets names.
 #[derive(Debug, Default)]
-pub(super) struct Targets {
+pub(super) struct Targets<'t> {
     /// Each once, in order.
     pub(super) users: Vec<UserId>,
     /// Names nobody has.
-    pub(super) unknown: Vec<Box<str>>,
+    pub(super) unknown: Vec<&'t str>,
 }
 
 /// Looks names up: `group:NAME`, or employee id, login code, DN (`decisions.md` 16), first as written, then without what follows `@`. `at` finds who sits at a DN.
-pub(super) fn resolve(directory: &Directory, targets: &str, mut at: impl FnMut(SwitchId, &str) -> Option<UserId>) -> Targets {
+/// `None`: the list names more than `max` targets; it is not read further, whatever its length.
+pub(super) fn resolve<'t>(directory: &Directory, targets: &'t str, max: usize, mut at: impl FnMut(SwitchId, &str) -> Option<UserId>) -> Option<Targets<'t>> {
     let mut found = Targets::default();
-    let mut seen = alloc::collections::BTreeSet::new();
+    let (mut seen, mut groups) = (BTreeSet::new(), BTreeSet::new());
     for name in target_names(targets) {
-        let before = found.users.len();
-        let mut known = false;
-        let mut take = |user: UserId| {
-            known = true;
-            if seen.insert(user) {
-                found.users.push(user);
-            }
-        };
-        match group_name(name) {
-            Some(group) => directory.users().filter(|user| is_in(&directory.person(*user).groups, group)).for_each(&mut take),
+        let one: Option<UserId>;
+        let users = match group_name(name) {
+            Some(group) if groups.insert(group) => directory.users_of_group(group),
+            Some(_) => continue,
             None => {
                 let bare = || name.split_once('@').map(|(bare, _)| bare.trim()).filter(|bare| !bare.is_empty());
-                let user = worker(directory, name, &mut at).or_else(|| worker(directory, bare()?, &mut at));
-                user.into_iter().for_each(&mut take);
+                one = worker(directory, name, &mut at).or_else(|| worker(directory, bare()?, &mut at));
+                one.as_slice()
             }
+        };
+        if users.is_empty() {
+            found.unknown.push(name);
         }
-        if !known && found.users.len() == before {
-            found.unknown.push(name.into());
+        // One more than may be asked shows that there are too many.
+        found.users.extend(users.iter().copied().filter(|user| seen.insert(*user)).take(max + 1));
+        if found.users.len() + found.unknown.len() > max {
+            return None;
         }
     }
-    found
+    Some(found)
 }
 
 fn group_name(name: &str) -> Option<&str> {
     let (word, group) = name.split_once(':')?;
     word.trim().eq_ignore_ascii_case("group").then(|| unquoted(group))
-}
-
-fn is_in(groups: &str, wanted: &str) -> bool {
-    groups.split(';').any(|group| group.trim() == wanted && !wanted.is_empty())
 }
 
 fn worker(directory: &Directory, name: &str, at: &mut impl FnMut(SwitchId, &str) -> Option<UserId>) -> Option<UserId> {

@@ -2,6 +2,7 @@
 use super::calendar::FreeBusy;
 use super::slots::UserSlot;
 use crate::config::{Condition, Hours, Person, PresenceConfig, Rule};
+use crate::directory::group_names;
 
 const DAY_MIN: i64 = 1440;
 /// Calendars change their slot at quarters at the most often (`freeBusy@granularity` PT15M is what clients write).
@@ -26,7 +27,7 @@ fn condition_fits(config: &PresenceConfig, row: &Condition, person: &Person, slo
         && bit(row.classes, slot.class as u16)
         && bit(row.activities, slot.activity as u16)
         && row.note_contains.as_deref().is_none_or(|part| slot.note.as_deref().is_some_and(|note| contains(note, part)))
-        && (row.groups.is_empty() || person.groups.split(';').any(|group| row.groups.iter().any(|wanted| **wanted == *group.trim())))
+        && (row.groups.is_empty() || group_names(&person.groups).any(|group| row.groups.iter().any(|wanted| **wanted == *group)))
         && row.calendar.is_none_or(|state| calendar.is_some_and(|calendar| calendar.at(unix_ms) == state))
         && row.hours.is_none_or(|hours| hours_fit(hours, minute_of_week(config, unix_ms)))
 }
