@@ -72,7 +72,7 @@ pub(super) struct Link {
     pub(super) candidates: Vec<SocketAddr>,
     /// Addresses that failed, until when they are tried last.
     pub(super) avoid: Vec<(SocketAddr, Mono)>,
-    /// Rounds over all endpoints that failed.
+    /// Rounds over all endpoints that failed, and connections that were lost young: each asks for a longer pause, or a longer life.
     pub(super) rounds: u32,
     /// It was lost: subscriptions are spread when it works again.
     pub(super) lost: bool,
@@ -266,13 +266,16 @@ impl UcSide {
                 link.lost = true;
                 self.tally.links_lost += 1;
                 self.forget_connection(cx, id);
+                let (shortest, longest) = (cx.config.uc.timers.backoff_min_ms, cx.config.uc.timers.backoff_max_ms);
+                let lived = cx.now.mono.since(peer.since);
                 let unheard = Self::is_udp(cx) && !self.links[id.index()].heard;
-                if unheard || cx.now.mono.since(peer.since) < cx.config.uc.timers.backoff_min_ms {
+                let link = &mut self.links[id.index()];
+                if unheard || lived < doubled(shortest, link.rounds, longest) {
                     // Accepted and dropped: no better than a refused one.
                     self.connect_next(cx, id, why);
                 } else {
-                    let link = &mut self.links[id.index()];
-                    link.rounds = 0;
+                    // Every connection costs the server registrations and subscriptions of everybody, so one that is lost again must have lived longer each time.
+                    link.rounds = if lived >= longest { 0 } else { link.rounds.saturating_add(1) };
                     link.endpoint = 0;
                     cx.note(Note::UcClosed { link: id, why, retry_ms: 0 });
                     self.resolve(cx, id);

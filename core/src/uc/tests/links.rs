@@ -143,6 +143,25 @@ fn a_server_that_accepts_and_drops_is_not_hammered() {
 }
 
 #[test]
+fn a_server_that_drops_each_connection_after_a_while_is_not_hammered_either() {
+    let mut w = World::new(config(1));
+    let mut pauses = Vec::new();
+    for lived in [2_000, 2_000, 2_000, 2_000, 30_000, 2_000] {
+        resolve(&mut w, 0, &[1]);
+        dialled(&mut w);
+        stands(&mut w);
+        w.run(lived);
+        closed(&mut w, CloseCause::PeerClosed);
+        let Some(Note::UcClosed { retry_ms, .. }) = w.notes.last() else { panic!("{:?}", w.notes) };
+        let pause = *retry_ms;
+        w.acts.retain(|act| matches!(act, Action::ResolveUc { .. }));
+        w.run(pause);
+        pauses.push(pause);
+    }
+    assert_eq!(pauses, [0, 0, 4_000, 8_000, 0, 0]);
+}
+
+#[test]
 fn a_redirect_is_followed_and_forgotten_when_it_fails() {
     let mut c = config(1);
     c.uc.register = true;
