@@ -109,10 +109,23 @@ pub enum Action {
         /** what */
         news: Box<PageNews>,
     },
+    /// Lets a worker in once, without a password: who comes with this token. The link that carries it was just sent to the worker's own client.
+    Ticket(Box<Ticket>),
     /// A line for the history of offers.
     Record(Box<OfferRecord>),
     /// The answer to [`crate::Input::Drain`]: nothing is left to do.
     Drained,
+}
+
+/// A one-time login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// For whom.
+    pub user: UserId,
+    /// 128 random bits, hexadecimal.
+    pub token: Box<str>,
+    /// When it is no longer taken, milliseconds of the wall clock.
+    pub ends_unix_ms: u64,
 }
 
 /// A bridge line to send (`spec/bridge.md`). Small and `Copy`: texts (DN, login code, note) are looked up by the encoder in the [`crate::directory::Directory`]

@@ -13,7 +13,7 @@ pub use conditions::{CalendarState, Condition, Hours, Sync};
 pub use cti::{CtiConfig, CtiPace, CtiTimers, Redundancy, SwitchConfig, TServerConfig};
 pub use people::{Person, PersonDn};
 pub use presence::{ForeignRule, PresenceConfig, Rule};
-pub use preview::{NotReadyRule, PreviewConfig};
+pub use preview::{InviteConfig, InviteMode, NotReadyRule, PreviewConfig};
 pub use publish::{AfterRule, PublishConfig, PublishWay, PublishedState, PushRules, StateRow, UserActionRule};
 pub use simple::{CallRule, Credential, Oversize, SimpleConfig, UcKind};
 pub use states::{ChoiceConfig, ChoiceState};

@@ -1,8 +1,7 @@
 //! The inner vocabulary: facts go up, from links and dialogs to presence and views.
 use crate::config::StateRow;
 use crate::id::{DnId, SwitchId, UserId};
-use crate::offer::ReportId;
-use crate::offer::RequestId;
+use crate::offer::{OfferId, ReportId, RequestId};
 use crate::presence::{Activity, PresenceUpdate};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -27,6 +26,12 @@ pub(crate) enum Fact {
     SwitchUp { switch: SwitchId },
     /// State requests cannot be sent; unanswered ones are unknown.
     SwitchDown { switch: SwitchId },
+    /// A worker took an invitation in their own client.
+    InviteAnswered { user: UserId, offer: OfferId },
+    /// A worker declined an invitation.
+    InviteDeclined { user: UserId, offer: OfferId },
+    /// An invitation did not reach a worker, or nobody answered it.
+    InviteFailed { user: UserId, offer: OfferId, silent: bool },
     /// T-Server answered a report, or did not in time.
     Reported { report: ReportId, end: crate::offers::ReportEnd },
     /// An agent event, a snapshot, or an error about a DN (`cti` digests it).

@@ -10,7 +10,7 @@ pub use documents::{
 pub use publication::{
     FaultDoc, FaultOperation, Lifetime, NoteText, OwnCategory, OwnValue, Publication, PublicationKey, PublicationValue, RoamingSelf, UserActivity, UserState,
 };
-pub use request::{Authorization, Challenge, DigestAlgorithm, Method, SipBody, SipRequest, Transport};
+pub use request::{Authorization, Challenge, ContextInvitation, DigestAlgorithm, Method, SipBody, SipRequest, Transport};
 
 use crate::codec::sip::SipFault;
 use alloc::vec::Vec;
@@ -152,8 +152,12 @@ pub struct OtherRequest<'a> {
     pub call_id: &'a str,
     /// CSeq number.
     pub cseq: u32,
-    /// Whether the To header has a tag (in-dialog).
-    pub in_dialog: bool,
+    /// Tag of From: the peer's.
+    pub from_tag: &'a str,
+    /// Tag of To: ours. Empty outside a dialog.
+    pub to_tag: &'a str,
+    /// `Content-Type`, with parameters; empty when missing.
+    pub content_type: &'a str,
     /// A token of Require that we do not support.
     pub require_unsupported: Option<&'a str>,
 }
@@ -193,6 +197,8 @@ pub struct Response<'a> {
     pub keep_alive_s: Option<u32>,
     /// `Supported` contains `ms-benotify`.
     pub benotify: bool,
+    /// `Supported` contains `ms-text-format`: the first text of an INVITE was shown.
+    pub text_format: bool,
     /// URIs of Contact, highest q first (301 targets; remote target of a dialog). At most eight.
     pub contacts: Vec<&'a str>,
     /// `gruu="…"` of the Contact whose `+sip.instance` equals ours (the decoder returns all pairs: instance, gruu).

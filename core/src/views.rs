@@ -356,6 +356,16 @@ pub struct Counters {
     pub reports_failed: u64,
     /// Offers, or ends of offers, left out of the reports because too much waited, or their switch left the configuration.
     pub reports_dropped: u64,
+    /// Workers asked through their own client.
+    pub invitations: u64,
+    /// Of them: took the conversation.
+    pub invitations_answered: u64,
+    /// Declined it.
+    pub invitations_declined: u64,
+    /// Were not reached.
+    pub invitations_failed: u64,
+    /// Windows opened beside a conversation.
+    pub invitation_windows: u64,
     /// Notes dropped because the queue was full.
     pub notes_dropped: u64,
 }

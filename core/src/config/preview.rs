@@ -30,6 +30,53 @@ pub struct PreviewConfig {
     pub state_name: Box<str>,
     /// Reports that wait for a switch; when full the oldest pair is dropped, counted and noted.
     pub reports_max: u32,
+    /// Workers without a page are asked through their own client.
+    pub invite: InviteConfig,
+}
+
+/// How workers without a page are asked through their Lync or Skype for Business client (`spec/uc-connector-functional.md` 5.8; `spec/ms-pres.md` 7).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InviteConfig {
+    /// Whether, and with what.
+    pub mode: InviteMode,
+    /// The page a worker is sent to; `{token}` stands for what lets them in once.
+    pub url: Box<str>,
+    /// The message; `{link}` stands for the page, `{conn}` for the connection id.
+    pub text: Box<str>,
+    /// The first message and the notice when a window is opened beside the conversation; `{conn}` stands for the connection id.
+    pub toast: Box<str>,
+    /// GUID in braces under which the window is registered with the clients.
+    pub application: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// Conversations at once, those that are ending included; further workers are not asked.
+    pub invitations_max: u32,
+}
+
+/// Whether workers without a page are asked through their own client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum InviteMode {
+    /// No: they are not available.
+    #[default]
+    Off,
+    /// By a message with a link.
+    Message,
+    /// By a message, and the page opens in a window beside it; with a link where that fails.
+    Context,
+}
+
+impl Default for InviteConfig {
+    fn default() -> Self {
+        Self {
+            mode: InviteMode::Off,
+            url: "".into(),
+            text: "A customer asks for you. Please answer here: {link}".into(),
+            toast: "A customer asks for you.".into(),
+            application: "".into(),
+            name: "UC Connector".into(),
+            invitations_max: 2_000,
+        }
+    }
 }
 
 /// What happens to an open offer whose worker becomes not ready.
@@ -58,6 +105,7 @@ impl Default for PreviewConfig {
             reporting: false,
             state_name: "UCC_Preview".into(),
             reports_max: 10_000,
+            invite: InviteConfig::default(),
         }
     }
 }

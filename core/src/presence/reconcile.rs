@@ -96,7 +96,8 @@ impl Presence {
             Fact::Published { user, row } => self.on_published(cx, user, row),
             Fact::PublishFailed { user } => self.open_echo_window(cx, user),
             Fact::UserAction { user, state } => self.on_user_action(cx, user, state),
-            Fact::Reported { .. } | Fact::RouterGone { .. } => {} // previews only
+            // Previews only.
+            Fact::Reported { .. } | Fact::RouterGone { .. } | Fact::InviteAnswered { .. } | Fact::InviteDeclined { .. } | Fact::InviteFailed { .. } => {}
         }
     }
 

@@ -16,6 +16,7 @@ impl UcSide {
         self.drain_publishers(cx);
         cx.clear(key(UcTimer::Calls));
         self.withdraw_all(cx);
+        self.withdraw_invitations(cx);
         for id in (0..self.links.len()).map(|id| UcLinkId(id as u16)) {
             self.drain_link(cx, id);
         }
@@ -66,7 +67,7 @@ impl UcSide {
     /// Nothing is left to be sent: a draining link whose last answer has come is closed.
     pub(super) fn after_work(&mut self, cx: &mut Cx<'_>, id: UcLinkId) {
         let link = &self.links[id.index()];
-        if matches!(link.state, State::Draining(_)) && link.txns.is_empty() && link.publishers == 0 && self.publications.is_empty() {
+        if matches!(link.state, State::Draining(_)) && link.txns.is_empty() && link.publishers == 0 && self.publications.is_empty() && !self.is_in_session(id) {
             self.forget_connection(cx, id);
             self.links[id.index()].state = State::Closed;
             cx.act(Action::CloseUc { link: id });

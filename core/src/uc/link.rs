@@ -343,6 +343,7 @@ impl UcSide {
             self.release_watcher(cx, watcher, &mut lost);
         }
         self.forget_publications(cx, id);
+        self.forget_sessions_of(cx, id);
         self.report_lost(cx, lost);
     }
 }

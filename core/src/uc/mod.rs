@@ -8,6 +8,7 @@ mod dialog;
 mod drain;
 mod ends;
 mod instance;
+mod invite;
 mod link;
 mod notify;
 mod people;
@@ -36,6 +37,8 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use dialog::Dialog;
+pub(crate) use invite::Letter;
+use invite::Inviting;
 use link::Link;
 use publish::{PublisherTimer, Publishing};
 use table::Table;
@@ -74,6 +77,10 @@ pub enum UcTimer {
     Pidf(UserId),
     /// The pace allows the next PUBLISH.
     PidfPace,
+    /// A conversation with a worker: nobody answers, or it has been over for long enough.
+    Session(u32),
+    /// Invitations that could not be sent are told.
+    Invitations,
 }
 
 /// The SIP side of the connector.
@@ -91,6 +98,7 @@ pub(crate) struct UcSide {
     flavour: simple::Flavour,
     calls: simple::Calls,
     publications: simple::Publications,
+    inviting: Inviting,
     tally: Tally,
 }
 
@@ -162,6 +170,8 @@ impl UcSide {
             UcTimer::Calls => self.on_calls_timer(cx),
             UcTimer::Pidf(user) => self.on_pidf_timer(cx, user),
             UcTimer::PidfPace => self.on_pidf_pace_timer(cx),
+            UcTimer::Session(leg) => self.on_session_timer(cx, leg),
+            UcTimer::Invitations => self.on_invitations_timer(cx),
         }
     }
 
@@ -169,6 +179,7 @@ impl UcSide {
     fn on_request(&mut self, cx: &mut Cx<'_>, link: UcLinkId, request: &OtherRequest<'_>) {
         let status = match request.method {
             "ACK" => return,
+            _ if !request.to_tag.is_empty() && self.on_session_request(cx, link, request) => return,
             _ if request.require_unsupported.is_some() => 420,
             "OPTIONS" => 200,
             // An endpoint that speaks for a worker takes no calls and no messages (`spec/ms-pres.md` 6.7).

@@ -33,6 +33,8 @@ enum Work {
     Calls(WatcherId),
     /// PUBLISH.
     Publication(UserId),
+    /// What the conversation at the front of the queue has to say.
+    Session(u32),
 }
 
 impl UcSide {
@@ -41,7 +43,7 @@ impl UcSide {
         loop {
             let Some(link) = self.links.get(id.index()).filter(|l| l.state.peer().is_some()) else { return };
             let outstanding_max = outstanding_max(&cx.config.uc, link);
-            if outstanding_max > 0 && link.txns.len() >= outstanding_max as usize {
+            if outstanding_max > 0 && link.txns.len() + self.inviting.unanswered(id) >= outstanding_max as usize {
                 return;
             }
             let Some(work) = self.next_work(cx, id) else {
@@ -66,6 +68,10 @@ impl UcSide {
             && let Some(user) = self.next_publication(cx, id)
         {
             return Some(Work::Publication(user));
+        }
+        // Somebody waits for them.
+        if open && let Some(leg) = self.next_session(id) {
+            return Some(Work::Session(leg));
         }
         let link = &self.links[id.index()];
         if matches!(link.state, State::Draining(_)) {
@@ -158,6 +164,7 @@ impl UcSide {
             Work::Speak(user) => self.speak(cx, user),
             Work::Calls(watcher) => self.send_calls(cx, watcher),
             Work::Publication(user) => self.send_publication(cx, user),
+            Work::Session(leg) => self.speak_in_session(cx, leg),
         }
     }
 

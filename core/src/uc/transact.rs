@@ -4,6 +4,7 @@
 //! equally long.
 use super::dialog::hex_before_dot;
 use super::link::State;
+use super::invite::Said;
 use super::publish::Speech;
 use super::{UcSide, UcTimer, key, request};
 use crate::action::Action;
@@ -37,6 +38,8 @@ pub(super) enum Ask {
     Publisher(UserId, Speech),
     /// PUBLISH (RFC 3903).
     Pidf(UserId),
+    /// MESSAGE or BYE in a conversation with a worker.
+    Session(u32, Said),
 }
 
 /// An unanswered request.
@@ -95,6 +98,9 @@ impl UcSide {
     }
 
     pub(super) fn on_response(&mut self, cx: &mut Cx<'_>, id: UcLinkId, r: &Response<'_>) {
+        if matches!(r.method, "INVITE" | "CANCEL") {
+            return self.on_session_response(cx, id, r);
+        }
         let link = &mut self.links[id.index()];
         let Some(number) = r.branch.strip_prefix(COOKIE).and_then(hex_before_dot) else { return };
         if link.txns.get(&number).is_none_or(|txn| *txn.branch != *r.branch) {
@@ -132,7 +138,7 @@ impl UcSide {
 
     /// The end of a transaction, answered or timed out.
     fn finish(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, r: &Response<'_>) {
-        let moved = matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_) | Ask::Publisher(..));
+        let moved = matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_) | Ask::Publisher(..) | Ask::Session(..));
         if moved {
             return self.redirect(cx, id, &r.contacts);
         }
@@ -147,6 +153,7 @@ impl UcSide {
             Ask::End(dialog) => self.on_end_answer(cx, dialog, r),
             Ask::Publisher(user, speech) => self.on_publisher_answer(cx, id, user, speech, r),
             Ask::Pidf(user) => self.on_publication_answer(cx, user, r),
+            Ask::Session(leg, said) => self.on_said(cx, leg, said, r),
         }
     }
 
@@ -234,6 +241,7 @@ fn timed_out() -> Response<'static> {
         piggyback_cseq: None,
         keep_alive_s: None,
         benotify: false,
+        text_format: false,
         contacts: Vec::new(),
         gruus: Vec::new(),
         record_routes: Vec::new(),

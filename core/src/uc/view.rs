@@ -62,6 +62,7 @@ impl UcSide {
         counters.publications += p.done;
         counters.publish_conflicts += p.conflicts;
         counters.publish_refused += p.refused;
+        self.count_invitations(counters);
     }
 
     /// Times relative to now, no random text; deadlines are hashed by their table.
@@ -106,6 +107,7 @@ impl UcSide {
         }
         self.calls_fingerprint(fp);
         self.publications_fingerprint(fp);
+        self.invitations_fingerprint(fp);
     }
 }
 

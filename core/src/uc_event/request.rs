@@ -188,6 +188,16 @@ pub enum Method {
     Service,
     /// PUBLISH (RFC 3903)
     Publish,
+    /// INVITE
+    Invite,
+    /// ACK
+    Ack,
+    /// CANCEL
+    Cancel,
+    /// BYE
+    Bye,
+    /// MESSAGE (RFC 3428)
+    Message,
 }
 
 impl Method {
@@ -200,6 +210,11 @@ impl Method {
             Self::Options => "OPTIONS",
             Self::Service => "SERVICE",
             Self::Publish => "PUBLISH",
+            Self::Invite => "INVITE",
+            Self::Ack => "ACK",
+            Self::Cancel => "CANCEL",
+            Self::Bye => "BYE",
+            Self::Message => "MESSAGE",
         }
     }
 }
@@ -236,4 +251,28 @@ pub enum SipBody {
     Publish(Box<[Publication]>),
     /// `application/vnd-microsoft-roaming-self+xml`: categories and containers (`spec/ms-pres.md` 6.5).
     RoamingList,
+    /// `application/sdp` that offers a session of instant messages, and the header `ms-text-format` with its first text (`spec/ms-pres.md` 7.1).
+    Session {
+        /// The first text.
+        text: Box<str>,
+    },
+    /// `text/plain` (`spec/ms-pres.md` 7.2).
+    Text(Box<str>),
+    /// `application/ms-session-invite+xml` (`spec/ms-pres.md` 7.6).
+    Context(Box<ContextInvitation>),
+}
+
+/// What opens the conversation extension window of a worker's client (`spec/ms-pres.md` 7.6).
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ContextInvitation {
+    /// `application-id`: a GUID in braces.
+    pub application: Box<str>,
+    /// `name`, at most 50 characters.
+    pub name: Box<str>,
+    /// `data`, before base64.
+    pub data: Box<str>,
+    /// `simpleLink`: for clients where the application is not registered.
+    pub link: Box<str>,
+    /// `customToast`, at most 80 characters.
+    pub toast: Box<str>,
 }

@@ -86,7 +86,7 @@ fn check_decoded(row: &Row<'_>, frame: &[u8]) {
         }
         Decoded::Request(request) => {
             assert_eq!((request.method, request.call_id, &*format!("{} {}", request.cseq, request.method)), (row.start, row.call_id, row.cseq), "{file}");
-            assert_eq!(request.in_dialog, head_has_to_tag(frame), "{file}");
+            assert_eq!(!request.to_tag.is_empty(), head_has_to_tag(frame), "{file}");
         }
         Decoded::Response(response) => {
             let cseq = format!("{} {}", response.cseq, response.method);

@@ -11,6 +11,10 @@ use memchr::memchr;
 
 /// Methods we take, for 405.
 const ALLOW: &[u8] = b"Allow: NOTIFY, BENOTIFY, OPTIONS\r\n";
+/// Those inside a session of instant messages of ours.
+const ALLOW_IN_DIALOG: &[u8] = b"Allow: ACK, BYE, INFO, INVITE, MESSAGE, NOTIFY, BENOTIFY, OPTIONS\r\n";
+/// Media types of instant messages we take, for 415.
+const ACCEPT_MESSAGE: &[u8] = b"Accept: text/plain, text/html, multipart/alternative, application/im-iscomposing+xml, application/ms-imdn+xml\r\n";
 /// Event packages we take, for 489 (RFC 6665 §7.2).
 const ALLOW_EVENTS: &[u8] = b"Allow-Events: presence, registration-notify\r\n";
 
@@ -130,7 +134,9 @@ fn print(frame: &[u8], status: u16, out: &mut Vec<u8>) -> Result<(), SipFault> {
     line(out, b"Call-ID: ", call_id);
     line(out, b"CSeq: ", cseq);
     match status {
-        405 => out.extend_from_slice(ALLOW),
+        405 if lacks_tag(to) => out.extend_from_slice(ALLOW),
+        405 => out.extend_from_slice(ALLOW_IN_DIALOG),
+        415 if frame.starts_with(b"MESSAGE ") => out.extend_from_slice(ACCEPT_MESSAGE),
         420 => unsupported(frame, out),
         489 => out.extend_from_slice(ALLOW_EVENTS),
         _ => {}
@@ -189,6 +195,7 @@ const fn reason(status: u16) -> &'static str {
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         486 => "Busy Here",
+        488 => "Not Acceptable Here",
         489 => "Bad Event",
         500 => "Server Internal Error",
         501 => "Not Implemented",

@@ -91,7 +91,9 @@ fn other_request<'a>(head: &Head<'a>, method: &'a str) -> Result<OtherRequest<'a
         method,
         call_id: common.call_id,
         cseq: common.cseq,
-        in_dialog: !common.to_tag.is_empty(),
+        from_tag: common.from_tag,
+        to_tag: common.to_tag,
+        content_type: text(Name::ContentType, head.get(Name::ContentType).unwrap_or_default())?,
         require_unsupported: require_unsupported(head)?,
     })
 }
@@ -122,7 +124,8 @@ fn response<'a>(head: &Head<'a>, status: u16, reason: &'a str, limits: &Limits) 
         state_expires_s: state.expires_s,
         piggyback_cseq: seconds(Name::MsPiggybackCseq),
         keep_alive_s: head.get(Name::MsKeepAlive).and_then(values::keep_alive),
-        benotify: head.all(Name::Supported).flat_map(Items).any(|token| token.eq_ignore_ascii_case(b"ms-benotify")),
+        benotify: supports(head, b"ms-benotify"),
+        text_format: supports(head, b"ms-text-format"),
         contacts: contacts.iter().map(|contact| contact.uri).collect(),
         gruus,
         record_routes: record_routes(head)?,
@@ -135,6 +138,10 @@ fn response<'a>(head: &Head<'a>, status: u16, reason: &'a str, limits: &Limits) 
 
 fn state(head: &Head<'_>) -> Result<State, SipFault> {
     head.get(Name::SubscriptionState).map_or(Ok(State::ABSENT), values::subscription_state)
+}
+
+fn supports(head: &Head<'_>, token: &[u8]) -> bool {
+    head.all(Name::Supported).flat_map(Items).any(|item| item.eq_ignore_ascii_case(token))
 }
 
 fn require_unsupported<'a>(head: &Head<'a>) -> Result<Option<&'a str>, SipFault> {

@@ -1,7 +1,8 @@
 //! Prints our requests (RFC 3261 §7, §8.1.1; `spec/ms-pres.md` 1.3, 3.1, 4.2). Strings come ready from the core; here is only the order, the line ends, and the body.
 use super::answer::Text;
 use super::digest;
-use crate::codec::xml::{encode_batch, encode_call_pidf, encode_pidf, encode_publish, encode_roaming_list};
+use crate::codec::base64::encode_base64;
+use crate::codec::xml::{encode_batch, encode_call_pidf, encode_context, encode_pidf, encode_publish, encode_roaming_list};
 use crate::directory::Directory;
 use crate::id::WatcherId;
 use crate::uc_event::{SipBody, SipRequest, Transport};
@@ -18,6 +19,12 @@ const PUBLISH_TYPE: &str = "application/msrtc-category-publish+xml";
 const ROAMING_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
 /// Media type of a presence document.
 const PIDF_TYPE: &str = "application/pidf+xml";
+/// Media type of an invitation to a context channel.
+const CONTEXT_TYPE: &str = "application/ms-session-invite+xml";
+/// Media type of an instant message.
+const TEXT_TYPE: &str = "text/plain; charset=UTF-8";
+/// What we say we read in a session; of it only that something came counts.
+const ACCEPT_TYPES: &str = "text/plain text/html multipart/alternative application/im-iscomposing+xml application/ms-imdn+xml";
 
 /// Prints a request that answers no challenge.
 pub fn encode_request(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>) {
@@ -60,10 +67,16 @@ pub fn encode_request_with(msg: &SipRequest, directory: &Directory, secret: &mut
             put(out, &[&line]);
         }
     }
-    body(&msg.body, &msg.to, directory, out);
+    if let SipBody::Session { text } = &msg.body {
+        let mut base64 = Vec::new();
+        encode_base64(text.as_bytes(), &mut base64);
+        put(out, &["ms-text-format: text/plain; charset=UTF-8;ms-body=", core::str::from_utf8(&base64).unwrap_or_default()]);
+    }
+    body(msg, directory, out);
 }
 
-fn body(body: &SipBody, to: &str, directory: &Directory, out: &mut Vec<u8>) {
+fn body(msg: &SipRequest, directory: &Directory, out: &mut Vec<u8>) {
+    let (body, to) = (&msg.body, &msg.to);
     let uc = &directory.config().uc;
     // A watcher or user that a re-configuration took away since leaves nothing to print; the dialog that asked is ended by the same re-configuration.
     let name = |watcher: WatcherId| uc.watchers.get(watcher.index()).map_or("", |w| &*w.uri);
@@ -102,9 +115,30 @@ fn body(body: &SipBody, to: &str, directory: &Directory, out: &mut Vec<u8>) {
             }
             PIDF_TYPE
         }
+        SipBody::Session { .. } => {
+            sdp(msg.local, &mut text);
+            "application/sdp"
+        }
+        SipBody::Text(message) => {
+            text.extend_from_slice(message.as_bytes());
+            TEXT_TYPE
+        }
+        SipBody::Context(invitation) => {
+            encode_context(invitation, &mut text);
+            CONTEXT_TYPE
+        }
     };
     let _ = write!(Text(out), "Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n", text.len());
     out.append(&mut text);
+}
+
+/// The offer of a session of instant messages: it has no media of its own, texts travel as MESSAGE inside the dialog (`spec/ms-pres.md` 7.1).
+fn sdp(local: SocketAddr, out: &mut Vec<u8>) {
+    let (family, ip) = (if local.is_ipv4() { "IP4" } else { "IP6" }, local.ip());
+    let _ = write!(
+        Text(out),
+        "v=0\r\no=- 0 0 IN {family} {ip}\r\ns=session\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=message 5060 sip null\r\na=accept-types:{ACCEPT_TYPES}\r\n"
+    );
 }
 
 /// One line. A control character has no business in any of our values; should one come, it is printed as `?`, so that no value can forge a header.
@@ -199,7 +233,7 @@ mod tests {
         assert_eq!(head.get(Name::ContentType), Some(BATCH_TYPE.as_bytes()));
         let body = core::str::from_utf8(head.body).expect("text");
         assert!(body.contains("sip:alice@contoso.example") && body.contains("neil@contoso.example") && body.matches("<resource").count() == 2, "{body}");
-        assert!(matches!(decode(text.as_bytes(), &Limits::default()), Ok(Decoded::Request(request)) if request.in_dialog && request.cseq == 7));
+        assert!(matches!(decode(text.as_bytes(), &Limits::default()), Ok(Decoded::Request(request)) if !request.to_tag.is_empty() && request.cseq == 7));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod attributes;
 mod batch;
 mod categories;
+mod context;
 mod dialog_info;
 mod doc;
 mod fault;
@@ -30,6 +31,7 @@ mod values;
 mod tests;
 
 pub use batch::encode_batch;
+pub use context::{CONTEXT_BYTES_MAX, encode_context};
 pub use fault::{QUOTE_CHARS_MAX, XmlFault};
 pub(crate) use owned::{note_text, user_state};
 pub use pidf_write::{encode_call_pidf, encode_pidf};

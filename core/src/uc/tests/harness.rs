@@ -291,6 +291,7 @@ pub(super) fn response(msg: &SipRequest, status: u16) -> Response<'_> {
         piggyback_cseq: None,
         keep_alive_s: None,
         benotify: false,
+        text_format: false,
         contacts: vec!["sip:fe01.contoso.example:5061;transport=tls"],
         gruus: Vec::new(),
         record_routes: vec!["sip:a.example;lr", "sip:b.example;lr;ms-route-sig=x"],

@@ -80,7 +80,7 @@ fn other_requests_get_their_answer() {
     let mut w = World::connected(config(0));
     for (method, require, status) in [("OPTIONS", None, 200), ("INVITE", None, 405), ("FROBNICATE", None, 405), ("OPTIONS", Some("x"), 420)] {
         w.answers.clear();
-        let request = OtherRequest { method, call_id: "c", cseq: 1, in_dialog: false, require_unsupported: require };
+        let request = OtherRequest { method, call_id: "c", cseq: 1, from_tag: "f", to_tag: "", content_type: "", require_unsupported: require };
         w.event(SIP0, UcEvent::Request(&request));
         assert_eq!(w.answers, [status], "{method}");
     }
