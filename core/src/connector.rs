@@ -18,7 +18,7 @@ use crate::fact::Facts;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, UserId};
 use crate::input::{Input, WorkerCommand};
-use crate::offer::{BRIDGE_REQUESTS, OfferView, ReportId, ReportView, RequestView, RouterEvent};
+use crate::offer::{BRIDGE_REQUESTS, OfferId, OfferView, ReportId, ReportView, RequestView, RouterEvent};
 use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
@@ -162,7 +162,7 @@ impl Connector {
         self.lift(now);
         if self.drain != Drain::Done {
             self.presence.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
-            self.offers.emit(&mut cx!(self, now), &mut self.cti);
+            self.offers.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
         }
         if self.drain == Drain::Running && self.uc.is_drained() && self.presence.is_drained() && self.offers.is_drained(&self.cti) {
             self.finish_drain(now);
@@ -305,6 +305,12 @@ impl Connector {
     #[must_use]
     pub fn request(&self, conn: &str) -> Option<RequestView> {
         self.offers.request(conn)
+    }
+
+    /// The offers whose worker is being asked, or was, through their own client; for checkers.
+    #[must_use]
+    pub fn invitations(&self) -> Vec<OfferId> {
+        self.uc.invitations()
     }
 
     /// How many previews are open.

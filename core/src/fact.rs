@@ -27,11 +27,11 @@ pub(crate) enum Fact {
     /// State requests cannot be sent; unanswered ones are unknown.
     SwitchDown { switch: SwitchId },
     /// A worker took an invitation in their own client.
-    InviteAnswered { user: UserId, offer: OfferId },
+    InviteAnswered { offer: OfferId },
     /// A worker declined an invitation.
-    InviteDeclined { user: UserId, offer: OfferId },
+    InviteDeclined { offer: OfferId },
     /// An invitation did not reach a worker, or nobody answered it.
-    InviteFailed { user: UserId, offer: OfferId, silent: bool },
+    InviteFailed { offer: OfferId, silent: bool },
     /// T-Server answered a report, or did not in time.
     Reported { report: ReportId, end: crate::offers::ReportEnd },
     /// An agent event, a snapshot, or an error about a DN (`cti` digests it).

@@ -30,12 +30,10 @@ impl Offers {
             (is_ready(wanted) || !config.require_ready).then_some(wanted)
         };
         let dn = dn.ok_or(Obstacle::NotReady)?;
-        let worker = self.workers.get(&user).ok_or(Obstacle::NoPage)?;
-        let is_back_soon = worker.closed_at.is_some_and(|at| cx.now.mono.since(at) < config.page_grace_ms);
-        if !worker.open && !is_back_soon {
+        if !self.has_page(cx, user) && !Self::can_invite(cx, user) {
             return Err(Obstacle::NoPage);
         }
-        if worker.offers.len() >= usize::from(config.per_worker_max) {
+        if self.workers.get(&user).is_some_and(|worker| worker.offers.len() >= usize::from(config.per_worker_max)) {
             return Err(Obstacle::Busy);
         }
         Ok(dn)
@@ -107,7 +105,7 @@ impl Offers {
         group.ends = cx.now.mono + group.think_ms;
         cx.set(TimerKey::Offers(OfferTimer::Group(id)), group.ends);
         let ends_unix_ms = cx.now.unix_ms.saturating_add(group.think_ms);
-        let made = Offer { group: id, user, dn, offered_unix_ms: cx.now.unix_ms, ends_unix_ms, reported };
+        let made = Offer { group: id, user, dn, offered_unix_ms: cx.now.unix_ms, ends_unix_ms, reported, invited: None };
         cx.act(Action::Page { user, news: Box::new(PageNews::Offered(group.view(offer, &made))) });
         let (conn, media) = (Arc::clone(&group.conn), Arc::clone(&group.media));
         cx.act(Action::Record(Box::new(OfferRecord { offer, user, dn, conn, media, at_unix_ms: cx.now.unix_ms, ended: None })));
@@ -117,6 +115,9 @@ impl Offers {
         self.by_dn.insert((dn, offer));
         self.workers.entry(user).or_default().offers.push(offer);
         self.offers.insert(offer, made);
+        if !self.has_page(cx, user) {
+            self.invite(cx, offer);
+        }
     }
 
     /// What will be reported of an offer to `user`; `None` when nothing will.

@@ -1,4 +1,5 @@
 //! One interaction that workers are asked about, and one offer to one worker.
+use super::invited::Invited;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, SwitchId, UserId};
 use crate::offer::{OfferId, OfferView, Outcome, PreviewStatus, RequestId, Select};
@@ -142,6 +143,8 @@ pub(super) struct Offer {
     pub(super) ends_unix_ms: u64,
     /// Its beginning was, or will be, reported: as this.
     pub(super) reported: Option<Arc<Reported>>,
+    /// The worker had no page and was asked through their own client.
+    pub(super) invited: Option<Invited>,
 }
 
 /// What is the same in both reports of an offer.

@@ -8,6 +8,7 @@
 //! Absent: who may see what. A page is told of its own worker's offers only, because everything goes to a worker, not to a page.
 mod choose;
 mod group;
+mod invited;
 mod kept;
 mod report;
 mod request;
@@ -33,6 +34,7 @@ use crate::offer::{
 };
 use crate::presence::Presence;
 use crate::time::{At, Mono};
+use crate::uc::UcSide;
 use crate::views::{AgentState, Counters, PreviewsView};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use group::{Group, Offer};
+use invited::{InviteEnd, Order};
 use kept::{Cursors, Kept};
 use report::Reports;
 
@@ -67,6 +70,8 @@ pub(crate) enum News {
     Reported(ReportId, ReportEnd),
     /// Nobody waits for this answer any more.
     Gone(RequestId),
+    /// Something came of an invitation.
+    Invited(OfferId, InviteEnd),
 }
 
 /// What came of a report.
@@ -99,6 +104,8 @@ pub(crate) struct Offers {
     kept: Kept,
     cursors: Cursors,
     reports: Reports,
+    /// For the SIP side; empty between two inputs.
+    orders: Vec<Order>,
     last_group: u64,
     last_offer: u64,
     counters: Counters,
@@ -131,7 +138,7 @@ impl Offers {
             Fact::SwitchUp { switch } | Fact::SwitchDown { switch } => News::Switch(*switch),
             Fact::Reported { report, end } => News::Reported(*report, *end),
             Fact::RouterGone { id } => News::Gone(*id),
-            _ => News::None,
+            _ => invited::news(fact),
         }
     }
 
@@ -141,6 +148,7 @@ impl Offers {
             News::Agent(dn) => self.on_agent(cx, presence, dn),
             News::Switch(switch) => self.reports.on_switch(switch),
             News::Gone(id) => self.on_router(cx, presence, &RouterEvent::Gone { id }),
+            News::Invited(offer, end) => self.on_invited(cx, presence, offer, end),
             News::Reported(report, end) => self.reports.on_end(cx, &mut self.counters, report, end),
         }
     }
@@ -228,11 +236,7 @@ impl Offers {
                 self.go_on(cx, presence, group);
             }
             OfferTimer::Page(user) => {
-                let Some(worker) = self.workers.get(&user).filter(|worker| !worker.open) else { return };
-                for offer in worker.offers.clone() {
-                    self.end_and_go_on(cx, presence, offer, Outcome::Unavailable);
-                }
-                self.workers.remove(&user);
+                self.on_page_gone(cx, presence, user);
             }
             OfferTimer::Answers => {
                 if let Some(at) = self.kept.expire(cx.now.mono, cx.config.preview.answer_kept_ms) {
@@ -251,14 +255,16 @@ impl Offers {
 
     /// Ends an offer: pages, history and contact centre hear of it. Returns its group, which is not looked at.
     fn end(&mut self, cx: &mut Cx<'_>, id: OfferId, outcome: Outcome) -> Option<u64> {
-        let Offer { group, user, dn, reported, .. } = self.offers.remove(&id)?;
+        let ended = self.offers.remove(&id)?;
+        let (group, user, dn) = (ended.group, ended.user, ended.dn);
         self.by_dn.remove(&(dn, id));
         if let Some(worker) = self.workers.get_mut(&user) {
             worker.offers.retain(|other| *other != id);
         }
+        self.uninvite(id, &ended);
         self.counters.offers_ended[outcome as usize] += 1;
         cx.act(Action::Page { user, news: Box::new(PageNews::Ended { offer: id, outcome }) });
-        if let Some(what) = reported {
+        if let Some(what) = ended.reported {
             self.reports.push(id, what, Some(outcome));
         }
         let group_of = self.groups.get_mut(&group)?;
@@ -356,8 +362,9 @@ impl Offers {
         }
     }
 
-    /// Down pass: reports, as far as the windows allow.
-    pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide) {
+    /// Down pass: invitations, and reports as far as the windows allow.
+    pub(crate) fn emit(&mut self, cx: &mut Cx<'_>, cti: &mut CtiSide, uc: &mut UcSide) {
+        self.emit_invitations(cx, uc);
         self.reports.emit(cx, cti, &mut self.counters);
     }
 
@@ -404,8 +411,8 @@ impl Offers {
     pub(crate) fn fingerprint(&self, fp: &mut Fp) {
         fp.num(u64::from(self.stopping));
         self.groups.values().for_each(|group| group.fingerprint(fp));
-        for Offer { user, dn, reported, .. } in self.offers.values() {
-            fp.debug(&(user, dn, reported.is_some()));
+        for Offer { user, dn, reported, invited, .. } in self.offers.values() {
+            fp.debug(&(user, dn, reported.is_some(), invited));
         }
         for (user, worker) in &self.workers {
             fp.debug(&(user, worker.open, worker.offers.len()));

@@ -37,7 +37,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use dialog::Dialog;
-pub(crate) use invite::Letter;
+pub(crate) use invite::{Letter, letter};
 use invite::Inviting;
 use link::Link;
 use publish::{PublisherTimer, Publishing};

@@ -86,7 +86,7 @@ impl UcSide {
     /// The worker took the conversation.
     fn on_answered(&mut self, cx: &mut Cx<'_>, offer: OfferId, shown: bool) {
         let Some(it) = self.inviting.all.get_mut(&offer) else { return };
-        let (user, message) = (it.user, it.message);
+        let message = it.message;
         self.inviting.tally.answered += 1;
         match it.letter.context.clone() {
             Some(context) if fits(&context) => {
@@ -100,7 +100,7 @@ impl UcSide {
             None if shown => it.delivered = true,
             _ => self.say(message, Said::Text),
         }
-        cx.fact(Fact::InviteAnswered { user, offer });
+        cx.fact(Fact::InviteAnswered { offer });
     }
 
     fn on_window(&mut self, offer: OfferId) {
@@ -130,11 +130,10 @@ impl UcSide {
     /// What a refusal of the conversation means (`spec/ms-pres.md` 7.1).
     fn on_declined(&mut self, cx: &mut Cx<'_>, link: UcLinkId, offer: OfferId, r: &Response<'_>) {
         let Some(it) = self.inviting.all.get(&offer) else { return };
-        let user = it.user;
         if matches!(r.status, 486 | 600 | 603) {
             self.inviting.tally.declined += 1;
             self.uninvite(cx, offer);
-            return cx.fact(Fact::InviteDeclined { user, offer });
+            return cx.fact(Fact::InviteDeclined { offer });
         }
         let silent = matches!(r.status, 408 | 487);
         if !silent {

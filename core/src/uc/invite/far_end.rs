@@ -61,10 +61,9 @@ impl UcSide {
             self.uninvite(cx, offer);
         } else {
             // Closed before the link was there: that is a no without a word.
-            let user = it.user;
             self.inviting.tally.declined += 1;
             self.uninvite(cx, offer);
-            cx.fact(crate::fact::Fact::InviteDeclined { user, offer });
+            cx.fact(crate::fact::Fact::InviteDeclined { offer });
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Inviting {
     /// Legs with something to say, by link, in order. Entries may be out of date.
     speakers: VecDeque<(UcLinkId, u32)>,
     /// Invitations that could not be sent at all.
-    failed: Vec<(UserId, OfferId)>,
+    failed: Vec<OfferId>,
     tally: Tally,
 }
 
@@ -92,7 +92,7 @@ impl UcSide {
         if let Err(why) = self.try_invite(cx, user, offer, letter) {
             let text = format!("{} could not be asked through their own client: {why}", cx.directory.person(user).employee_id);
             cx.note(Note::Preview { level: NoteLevel::Warn, text: text.into() });
-            self.inviting.failed.push((user, offer));
+            self.inviting.failed.push(offer);
             cx.set(key(UcTimer::Invitations), cx.now.mono);
         }
     }
@@ -126,7 +126,7 @@ impl UcSide {
 
     /// The offer is over: what was asked is cancelled, what was opened is closed.
     pub(crate) fn uninvite(&mut self, cx: &mut Cx<'_>, offer: OfferId) {
-        self.inviting.failed.retain(|(_, other)| *other != offer);
+        self.inviting.failed.retain(|other| *other != offer);
         let Some(it) = self.inviting.all.remove(&offer) else { return };
         for leg in it.context.into_iter().chain([it.message]) {
             self.end_leg(cx, leg);
@@ -142,19 +142,20 @@ impl UcSide {
     }
 
     pub(super) fn on_invitations_timer(&mut self, cx: &mut Cx<'_>) {
-        for (user, offer) in core::mem::take(&mut self.inviting.failed) {
+        for offer in core::mem::take(&mut self.inviting.failed) {
             self.inviting.tally.failed += 1;
-            cx.fact(Fact::InviteFailed { user, offer, silent: false });
+            cx.fact(Fact::InviteFailed { offer, silent: false });
         }
     }
 
     /// The conversation of an offer could not be had.
     fn fail_invitation(&mut self, cx: &mut Cx<'_>, offer: OfferId, silent: bool) {
-        let Some(it) = self.inviting.all.get(&offer) else { return };
-        let user = it.user;
+        if !self.inviting.all.contains_key(&offer) {
+            return;
+        }
         self.inviting.tally.failed += 1;
         self.uninvite(cx, offer);
-        cx.fact(Fact::InviteFailed { user, offer, silent });
+        cx.fact(Fact::InviteFailed { offer, silent });
     }
 
     /// The message could not be delivered in the conversation: it is dropped and begun anew, once (`spec/ms-pres.md` 7.2).
@@ -171,12 +172,12 @@ impl UcSide {
         let Some(broken) = self.inviting.legs.get(&message) else { return };
         let (link, ends) = (broken.link, broken.ends.clone());
         let new = self.begin_leg(cx, link, ends, offer, Kind::Message);
-        for leg in context.into_iter().chain([message]) {
-            self.end_leg(cx, leg);
-        }
         let conversation = request::conversation_id(cx.entropy);
         if let Some(it) = self.inviting.all.get_mut(&offer) {
             (it.message, it.conversation) = (new, conversation);
+        }
+        for leg in context.into_iter().chain([message]) {
+            self.end_leg(cx, leg);
         }
     }
 
@@ -195,10 +196,9 @@ impl UcSide {
             }
         }
         for offer in lost {
-            if let Some(it) = self.inviting.all.remove(&offer) {
-                self.inviting.tally.failed += 1;
-                cx.fact(Fact::InviteFailed { user: it.user, offer, silent: false });
-            }
+            self.inviting.all.remove(&offer);
+            self.inviting.tally.failed += 1;
+            cx.fact(Fact::InviteFailed { offer, silent: false });
         }
     }
 

@@ -179,6 +179,22 @@ impl World {
         self.sort();
     }
 
+    /// A command of previews, in the down pass.
+    pub(super) fn invite(&mut self, user: UserId, offer: crate::offer::OfferId, letter: crate::uc::Letter) {
+        let before = self.facts.len();
+        self.side.invite(&mut cx!(self), user, offer, letter);
+        assert_eq!(self.facts.len(), before, "a command emitted a fact");
+        self.sort();
+    }
+
+    /// The end of an offer, in the down pass.
+    pub(super) fn uninvite(&mut self, offer: crate::offer::OfferId) {
+        let before = self.facts.len();
+        self.side.uninvite(&mut cx!(self), offer);
+        assert_eq!(self.facts.len(), before, "a command emitted a fact");
+        self.sort();
+    }
+
     pub(super) fn audit(&mut self) {
         let cx = cx!(self);
         self.side.audit_publishers(&cx);

@@ -2,6 +2,7 @@
 mod absurd;
 mod chaos;
 mod harness;
+mod inviting;
 mod links;
 mod notifications;
 mod publishing;
