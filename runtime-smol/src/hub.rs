@@ -200,6 +200,7 @@ impl Hub {
             Action::AnswerPreview { id, answer } => self.answer_preview(id, *answer),
             Action::Page { user, news } => self.page_news(user, *news),
             Action::Record(record) => self.record_offer(&record),
+            Action::Ticket(ticket) => self.ticket(*ticket),
             Action::Persist { user, choice } => self.keep(user, choice),
             Action::Drained => {
                 // The receiver lives as long as the loop; one word is enough.

@@ -8,9 +8,12 @@
  *           failed TEXT                            the connection cannot be made, or is lost; the program ends
  *           status URI STATUS NOTE                 a buddy's status, the note behind one blank (empty: none); also after every change
  *           own STATUS NOTE                        the account's own status, whoever changed it
+ *           im URI TEXT                            an instant message came
  *           done ORDER                             an order was carried out
  * Orders:   status ID                              available, busy, do-not-disturb, be-right-back, away, invisible
  *           note TEXT                              with the present status; nothing: none
+ *           say URI TEXT                           sends an instant message
+ *           close URI                              closes the conversation
  *           show                                   prints every buddy's status
  *           quit                                   signs off and ends
  *
@@ -143,6 +146,18 @@ static void on_failure(PurpleConnection *connection, PurpleConnectionError error
     g_main_loop_quit(loop);
 }
 
+static void on_im(PurpleAccount *whose, char *sender, char *message, PurpleConversation *conversation, PurpleMessageFlags flags, gpointer data)
+{
+    char *plain = purple_markup_strip_html(message);
+    say("im %s %s", sender, plain);
+    g_free(plain);
+}
+
+static PurpleConversation *conversation_with(const char *who)
+{
+    return purple_find_conversation_with_account(PURPLE_CONV_TYPE_IM, who, account);
+}
+
 static void show_all(void)
 {
     GSList *all = purple_find_buddies(account, NULL);
@@ -161,6 +176,17 @@ static void order(const char *line)
         const char *text = line + strlen("note");
         text += strspn(text, " ");
         purple_account_set_status(account, purple_status_get_id(now), TRUE, "message", *text == '\0' ? NULL : text, NULL);
+    } else if (g_str_has_prefix(line, "say ")) {
+        char **words = g_strsplit(line, " ", 3);
+        serv_send_im(purple_account_get_connection(account), words[1], words[2], 0);
+        g_strfreev(words);
+    } else if (g_str_has_prefix(line, "close ")) {
+        PurpleConversation *conversation = conversation_with(line + strlen("close "));
+        if (conversation == NULL) {
+            say("failed no conversation %s", line);
+            return;
+        }
+        purple_conversation_destroy(conversation);
     } else if (strcmp(line, "show") == 0) {
         show_all();
     } else if (strcmp(line, "quit") == 0) {
@@ -198,6 +224,7 @@ static void listen_to_everything(void)
     purple_signal_connect(buddies, "buddy-status-changed", &handle, PURPLE_CALLBACK(on_buddy_status), NULL);
     purple_signal_connect(buddies, "buddy-signed-on", &handle, PURPLE_CALLBACK(on_buddy), NULL);
     purple_signal_connect(buddies, "buddy-signed-off", &handle, PURPLE_CALLBACK(on_buddy), NULL);
+    purple_signal_connect(purple_conversations_get_handle(), "received-im-msg", &handle, PURPLE_CALLBACK(on_im), NULL);
     purple_signal_connect(purple_accounts_get_handle(), "account-status-changed", &handle, PURPLE_CALLBACK(on_own_status), NULL);
 }
 

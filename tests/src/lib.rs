@@ -3,6 +3,7 @@
 //! Nothing here uses the core's codecs, nor do the simulator's peers: a mistake made twice would not be seen. Every wait has a deadline and looks at a real condition; nothing sleeps.
 #![allow(clippy::unwrap_used)]
 
+mod asker;
 mod bridge;
 mod browser;
 mod certificates;
@@ -19,6 +20,7 @@ mod sip;
 mod sipp;
 mod wire;
 
+pub use asker::{Asker, AskerOnWire, asking};
 pub use bridge::{Bridge, BridgeOptions, Request};
 pub use browser::{Browser, PASSWORD, Page, Response, exchange, exchange_tls, password_hash};
 pub use certificates::{Authority, Identity};

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, OWN_CLIENT, Source, TIMED_USER_STATE, USER_STATE};
 use uc_runtime_sim::peers::tserver::{AFTER_CALL_WORK, AgentState, AgentTruth, CallPlan, WrapUp};
-use uc_tests::Office;
+use uc_core::config::InviteMode;
+use uc_core::offer::{PreviewRequest, PreviewStatus};
+use uc_tests::{AskerOnWire, Office, asking};
 
 const ALICE: &str = "sip:alice@lyncdco13.lab";
 const BOB: &str = "sip:bob@lyncdco13.lab";
@@ -163,4 +165,57 @@ fn after_call_work_is_shown_and_ended_by_the_worker() {
     bob.quit();
     daemon.stop();
     assert_eq!(office.violations(), [] as [String; 0]);
+}
+
+/// A worker without a page, asked through a client that is not ours: it shows the message, answers, writes back, and closes.
+fn asked_in_a_real_client(mode: InviteMode) {
+    const CALL: &str = "006e0295";
+    let office = office();
+    let Some(mut alice) = office.sign_in("alice") else { return };
+    let config = asking(&[ALICE.to_owned(), BOB.to_owned()], "lyncdco13.lab", false, mode);
+    let mut wire = AskerOnWire::connect(config, office.trusted_door);
+    wire.until("the subscription", |it| it.core.coverage().iter().all(|(_, n)| *n == 1));
+    let ask = |wire: &mut AskerOnWire| {
+        let now = wire.now();
+        wire.asker.ask(now, &PreviewRequest { targets: "kw0", conn: CALL, media: "voice", ..PreviewRequest::default() })
+    };
+    let first = ask(&mut wire);
+    wire.until("the invitation to be taken", |it| it.core.counters().invitations_answered == 1);
+    let (_, token) = wire.asker.tickets.pop().unwrap();
+    let link = format!("https://ucc.example/t/{token}");
+    // The pieces of a client that speaks of itself in between need answers, too.
+    wire.until("a quiet moment", |it| it.core.uc_links()[0].outstanding == 0);
+    alice.expect_that(&format!("the link {link}"), |line| line.starts_with("im sip:watcher@lyncdco13.lab ") && line.contains(&link));
+    // What the worker writes is taken, and is no answer.
+    alice.order("say sip:watcher@lyncdco13.lab one moment");
+    let answers = wire.asker.core.counters().sip_answers;
+    wire.until("what the worker wrote", |it| it.core.counters().sip_answers > answers);
+    assert!(wire.asker.answers.is_empty());
+    // The router cancels: we close the conversation, the client takes it.
+    let now = wire.now();
+    wire.asker.cancel(now, CALL);
+    assert_eq!(wire.asker.answers[&first][0].status, PreviewStatus::Canceled);
+    wire.until("the end of the conversation", |it| it.core.uc_links()[0].outstanding == 0);
+    assert_eq!(office.pool.with(|pool, _| pool.calls_of(ALICE)), 0);
+    // Once more, and she closes it.
+    ask(&mut wire);
+    wire.until("the second invitation to be taken", |it| it.core.counters().invitations_answered == 2);
+    wire.until("a quiet moment", |it| it.core.uc_links()[0].outstanding == 0);
+    alice.expect_that("the second link", |line| line.starts_with("im sip:watcher@lyncdco13.lab ") && line.contains("https://ucc.example/t/"));
+    alice.order("close sip:watcher@lyncdco13.lab");
+    wire.until("her BYE", |it| it.core.invitations().is_empty());
+    assert_eq!(wire.asker.core.offers_of(uc_core::id::UserId(0)).len(), 1, "a closed conversation is no answer");
+    alice.quit();
+    assert_eq!(office.pool.with(|pool, _| pool.violations().to_vec()), [] as [String; 0]);
+}
+
+#[test]
+fn a_worker_without_a_page_is_asked_in_a_real_client() {
+    asked_in_a_real_client(InviteMode::Message);
+}
+
+/// The client knows no windows: the link comes as a message.
+#[test]
+fn a_client_without_windows_gets_the_link() {
+    asked_in_a_real_client(InviteMode::Context);
 }

@@ -42,6 +42,11 @@ impl SipMsg {
         self.headers.iter().filter(|(n, _)| n == name).flat_map(|(_, v)| split_list(v)).collect()
     }
 
+    /// All headers in order.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a token stands in the comma lists of that name.
     pub(super) fn has_token(&self, name: &str, token: &str) -> bool {
         self.values(name).iter().any(|v| v.eq_ignore_ascii_case(token))

@@ -102,8 +102,8 @@ impl World {
             }
             Action::AnswerPreview { id, answer } => self.on_answer(*id, answer),
             Action::Page { user, news } => self.on_page_news(*user, news),
-            // No bridge carries routers' messages here; the history is the checkers'.
-            Action::AnswerRouter { .. } | Action::Record(_) => {}
+            // No bridge carries routers' messages here; the history is the checkers', and nobody opens links of messages.
+            Action::AnswerRouter { .. } | Action::Record(_) | Action::Ticket(_) => {}
             Action::Note(note) => self.trace.tell(self.now, |out| std::fmt::Write::write_fmt(out, format_args!("{note}"))),
             Action::Drained => self.drained = true,
         }

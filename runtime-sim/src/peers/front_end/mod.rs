@@ -2,8 +2,9 @@
 //!
 //! The servers of the pool share the users and their presence; registrations, dialogs and connections belong to one server and go with it. Connections are
 //! trusted unless said otherwise: nothing is challenged. Users' own endpoints register, read their own data and publish (6); a script plays the clients of users
-//! without one (`script.rs`). Instant messages, calls and provisioning data are absent.
+//! without one (`script.rs`), conversations included (`calls.rs`). Voice calls and provisioning data are absent.
 mod aggregate;
+mod calls;
 mod dialog;
 mod documents;
 mod notify;
@@ -25,6 +26,7 @@ mod subscribe;
 mod tests;
 mod users;
 
+pub use calls::{Does, Habit};
 pub use publication::{ExpireType, Key, OWN_CLIENT, Publication, Ranged, StateKind, StateValue, TIMED_USER_STATE, USER_STATE, Value};
 pub use publishing::Published;
 pub use script::Source;
@@ -110,6 +112,8 @@ enum Due {
     Request(u64, Box<SipMsg>),
     /// Send an outdated document of a user on a dialog.
     Stale(u32, usize, Box<Presence>),
+    /// A client does something in a conversation.
+    Call(String, calls::Step),
 }
 
 /// A kind of registration event (`spec/ms-pres.md` 3.5).
@@ -151,6 +155,7 @@ pub struct FrontEnd {
     published: VecDeque<Published>,
     publication_order: u64,
     due: BTreeMap<(Mono, u64), Due>,
+    calls: calls::Calls,
     serial: u64,
     out: VecDeque<PeerOut>,
     violations: Violations,
@@ -176,6 +181,7 @@ impl FrontEnd {
             published: VecDeque::new(),
             publication_order: 0,
             due: BTreeMap::new(),
+            calls: calls::Calls::default(),
             serial: 0,
             out: VecDeque::new(),
             violations: Violations::default(),
@@ -305,11 +311,17 @@ impl FrontEnd {
     fn close(&mut self, conn: u64) {
         if self.conns.remove(&conn).is_some() {
             self.orphan_dialogs(conn);
+            self.drop_calls(conn);
             self.out.push_back(PeerOut::Close { conn });
         }
     }
 
     fn on_request(&mut self, now: Mono, conn: u64, msg: SipMsg) {
+        if matches!(&msg.start, SipStart::Request { method, .. } if method == "ACK") {
+            // No request that is answered, and part of what was asked before.
+            self.on_call_request(now, conn, "ACK", &msg);
+            return;
+        }
         let limit = self.config.requests_per_s_max;
         let Some(c) = self.conns.get_mut(&conn) else { return };
         c.recent.push_back(now);
@@ -394,6 +406,7 @@ impl Peer for FrontEnd {
     fn disconnected(&mut self, now: Mono, conn: u64) {
         if self.conns.remove(&conn).is_some() {
             self.orphan_dialogs(conn);
+            self.drop_calls(conn);
             if self.config.close_ends_registrations {
                 self.end_endpoints_of(now, conn);
             }
@@ -410,6 +423,7 @@ impl Peer for FrontEnd {
                     }
                 }
                 Due::Stale(dialog, user, presence) => self.send_old(now, dialog, user, &presence),
+                Due::Call(id, step) => self.on_call_step(now, &id, step),
             }
         }
         self.wake_dialogs(now);

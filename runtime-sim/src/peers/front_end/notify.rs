@@ -243,6 +243,9 @@ impl FrontEnd {
         let Some((cseq, method)) = msg.cseq() else {
             return self.judge(now, conn, "response without a usable CSeq");
         };
+        if self.on_call_response(conn, code, msg) {
+            return;
+        }
         if method == "BENOTIFY" {
             return self.judge(now, conn, &format!("BENOTIFY {cseq} was answered with {code}"));
         }

@@ -36,7 +36,7 @@ impl FrontEnd {
                 self.counts.options += 1;
                 self.reply(conn, msg, 200, "OK", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS, SERVICE, PUBLISH, ACK, CANCEL")], None);
             }
-            "ACK" => {}
+            "INVITE" | "CANCEL" | "BYE" | "MESSAGE" | "INFO" if self.on_call_request(now, conn, method, msg) => {}
             _ => self.reply(conn, msg, 405, "Method Not Allowed", &[("Allow", "REGISTER, SUBSCRIBE, OPTIONS, SERVICE, PUBLISH")], None),
         }
     }
