@@ -364,6 +364,8 @@ pub struct Counters {
     pub invitations_declined: u64,
     /// Were not reached.
     pub invitations_failed: u64,
+    /// Of those taken: have the link, or the window.
+    pub invitations_delivered: u64,
     /// Windows opened beside a conversation.
     pub invitation_windows: u64,
     /// Notes dropped because the queue was full.

@@ -9,7 +9,7 @@ use crate::id::UcLinkId;
 use crate::note::Note;
 use crate::offer::OfferId;
 use crate::uc::UcSide;
-use crate::uc_event::{ContextInvitation, Response};
+use crate::uc_event::{Body, ContextInvitation, Response};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -72,6 +72,11 @@ impl UcSide {
             _ if !wanted => self.close_forks(cx, number),
             _ if !is_first => self.close_fork(number, at),
             Kind::Message => self.on_answered(cx, offer, r.text_format),
+            // Taken for a session of messages by a client that knows no windows.
+            Kind::Context if is_sdp(&r.body) => {
+                self.close_fork(number, at);
+                self.on_no_window(cx, offer, r.status);
+            }
             Kind::Context => self.on_window(offer),
         }
     }
@@ -97,7 +102,10 @@ impl UcSide {
                     }
                 }
             }
-            None if shown => it.delivered = true,
+            None if shown => {
+                it.delivered = true;
+                self.inviting.tally.delivered += 1;
+            }
             _ => self.say(message, Said::Text),
         }
         cx.fact(Fact::InviteAnswered { offer });
@@ -106,6 +114,7 @@ impl UcSide {
     fn on_window(&mut self, offer: OfferId) {
         if let Some(it) = self.inviting.all.get_mut(&offer) {
             it.delivered = true;
+            self.inviting.tally.delivered += 1;
             self.inviting.tally.windows += 1;
         }
     }
@@ -170,11 +179,16 @@ impl UcSide {
         if (200..300).contains(&r.status) {
             if let Some(it) = self.inviting.all.get_mut(&offer) {
                 it.delivered = true;
+                self.inviting.tally.delivered += 1;
             }
         } else {
             self.begin_anew(cx, offer);
         }
     }
+}
+
+fn is_sdp(body: &Body<'_>) -> bool {
+    matches!(body, Body::Unsupported(media_type) if media_type.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("application/sdp")))
 }
 
 /// Whether clients take it.

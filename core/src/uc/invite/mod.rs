@@ -75,6 +75,7 @@ struct Tally {
     answered: u64,
     declined: u64,
     failed: u64,
+    delivered: u64,
     windows: u64,
 }
 
@@ -218,6 +219,7 @@ impl UcSide {
         counters.invitations_answered += t.answered;
         counters.invitations_declined += t.declined;
         counters.invitations_failed += t.failed;
+        counters.invitations_delivered += t.delivered;
         counters.invitation_windows += t.windows;
     }
 

@@ -80,7 +80,9 @@ pub(super) fn cancel(config: &UcConfig, leg: &Leg) -> SipRequest {
 
 /// ACK to a refusal: part of the transaction of the INVITE.
 pub(super) fn ack_refusal(config: &UcConfig, leg: &Leg, r: &Response<'_>) -> SipRequest {
-    SipRequest { to_tag: Some(r.to_tag.into()), ..blank(config, leg, Method::Ack) }
+    // A known client refuses without a tag.
+    let to_tag = (!r.to_tag.is_empty()).then(|| r.to_tag.into());
+    SipRequest { to_tag, ..blank(config, leg, Method::Ack) }
 }
 
 fn inside(config: &UcConfig, leg: &Leg, fork: &Fork, method: Method, cseq: u32) -> SipRequest {

@@ -5,7 +5,7 @@ use crate::fact::Fact;
 use crate::id::UserId;
 use crate::offer::OfferId;
 use crate::uc::Letter;
-use crate::uc_event::{CloseCause, ContextInvitation, Method, OtherRequest, SipBody, SipRequest, UcEvent};
+use crate::uc_event::{Body, CloseCause, ContextInvitation, Method, OtherRequest, SipBody, SipRequest, UcEvent};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec;
@@ -254,6 +254,20 @@ fn without_a_window_the_link_goes_as_a_message() {
         w.uninvite(OFFER);
         assert_eq!((methods(&mut w), told(&mut w)), (vec![Method::Bye], "+".into()), "{status}");
     }
+    // A client that knows no windows takes it for a session of messages.
+    let (mut w, invite) = asked(true);
+    taken(&mut w, &invite);
+    let window = w.next();
+    w.answer(&window, 200, |r| r.body = Body::Unsupported("application/sdp"));
+    let mut sent = methods(&mut w);
+    sent.sort_by_key(|method| method.as_str());
+    assert_eq!(sent, [Method::Ack, Method::Bye, Method::Message]);
+    // A known client refuses without a tag, and its ACK has none.
+    let (mut w, invite) = asked(true);
+    taken(&mut w, &invite);
+    let window = w.next();
+    w.answer(&window, 501, |r| r.to_tag = "");
+    assert_eq!((w.next().to_tag, methods(&mut w)), (None, vec![Method::Message]));
     // Nobody answers it.
     let (mut w, invite) = asked(true);
     taken(&mut w, &invite);
