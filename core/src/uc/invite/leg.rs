@@ -336,4 +336,3 @@ impl UcSide {
         cx.clear(key(UcTimer::Session(number)));
     }
 }
-

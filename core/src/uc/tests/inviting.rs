@@ -24,7 +24,10 @@ fn asked(window: bool) -> (World, SipRequest) {
     let (mut w, _) = World::subscribed(config(2));
     w.invite(ALICE, OFFER, letter(window));
     let invite = w.next();
-    assert_eq!((invite.method, &*invite.uri, &*invite.to, &*invite.from), (Method::Invite, "sip:user0@contoso.example", "sip:user0@contoso.example", "sip:watcher0@contoso.example"));
+    assert_eq!(
+        (invite.method, &*invite.uri, &*invite.to, &*invite.from),
+        (Method::Invite, "sip:user0@contoso.example", "sip:user0@contoso.example", "sip:watcher0@contoso.example")
+    );
     assert!(w.sent.is_empty());
     (w, invite)
 }
@@ -48,8 +51,7 @@ fn told(w: &mut World) -> alloc::string::String {
 
 /// A request of the worker inside the dialog of an INVITE; what it was answered with.
 fn says(w: &mut World, invite: &SipRequest, from_tag: &str, method: &str, cseq: u32, content_type: &str) -> u16 {
-    let request =
-        OtherRequest { method, call_id: &invite.call_id, cseq, from_tag, to_tag: &invite.from_tag, content_type, require_unsupported: None };
+    let request = OtherRequest { method, call_id: &invite.call_id, cseq, from_tag, to_tag: &invite.from_tag, content_type, require_unsupported: None };
     w.event(SIP0, UcEvent::Request(&request));
     w.answers.pop().expect("an answer")
 }
@@ -133,12 +135,18 @@ fn a_refused_message_begins_the_conversation_anew_once() {
 
 #[test]
 fn refusals_are_acknowledged_and_told() {
-    for (status, want) in [(486, "-"), (603, "-"), (600, "-"), (480, "!"), (488, "!"), (606, "!"), (404, "!"), (500, "!"), (302, "!"), (401, "!"), (408, "?"), (487, "?")] {
+    for (status, want) in
+        [(486, "-"), (603, "-"), (600, "-"), (480, "!"), (488, "!"), (606, "!"), (404, "!"), (500, "!"), (302, "!"), (401, "!"), (408, "?"), (487, "?")]
+    {
         let (mut w, invite) = asked(false);
         w.answer(&invite, 180, |_| {});
         w.answer(&invite, status, |r| r.to_tag = "one");
         let ack = w.next();
-        assert_eq!((ack.method, &ack.branch, &ack.uri, ack.to_tag.as_deref(), ack.cseq), (Method::Ack, &invite.branch, &invite.uri, Some("one"), 1), "{status}");
+        assert_eq!(
+            (ack.method, &ack.branch, &ack.uri, ack.to_tag.as_deref(), ack.cseq),
+            (Method::Ack, &invite.branch, &invite.uri, Some("one"), 1),
+            "{status}"
+        );
         assert_eq!((methods(&mut w), told(&mut w)), (vec![], want.into()), "{status}");
         // It comes again.
         w.answer(&invite, status, |r| r.to_tag = "one");

@@ -9,7 +9,8 @@ const ACK_WAIT_MS: u64 = 32_000;
 /// Between two copies of a 2xx that was not acknowledged.
 const REPEAT_MS: u64 = 2_000;
 /// Accept-types of the emulated client.
-const SDP: &str = "v=0\r\no=- 0 0 IN IP4 198.51.100.31\r\ns=session\r\nc=IN IP4 198.51.100.31\r\nt=0 0\r\nm=message 5060 sip null\r\na=accept-types:text/plain\r\n";
+const SDP: &str =
+    "v=0\r\no=- 0 0 IN IP4 198.51.100.31\r\ns=session\r\nc=IN IP4 198.51.100.31\r\nt=0 0\r\nm=message 5060 sip null\r\na=accept-types:text/plain\r\n";
 
 /// What an emulated client does with an invitation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
