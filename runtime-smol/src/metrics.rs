@@ -107,6 +107,13 @@ fn previews(page: &mut Page, overview: &Overview) {
     }
     page.gauge("offers_open", "Offers workers are looking at.", now.offers);
     page.gauge("offers_workers", "Workers with an open page.", now.pages);
+    page.counter("invitations_total", "Workers without a page asked through their own client.", c.invitations);
+    page.family("invitations_ended_total", "counter", "Those, by what their client did; a time-out counts as failed.");
+    for (what, count) in [("answered", c.invitations_answered), ("declined", c.invitations_declined), ("failed", c.invitations_failed)] {
+        page.sample("invitations_ended_total", &[("what", what)], count);
+    }
+    page.counter("invitations_delivered_total", "Invitations whose worker got the link, or the window.", c.invitations_delivered);
+    page.counter("invitation_windows_total", "Windows opened beside a conversation.", c.invitation_windows);
     page.counter("reports_sent_total", "Reports of offers sent to T-Servers; more than once when a connection was lost.", c.reports_sent);
     page.counter("reports_failed_total", "Reports T-Servers refused or did not acknowledge.", c.reports_failed);
     page.counter("reports_dropped_total", "Offers, or ends of offers, left out of the reports.", c.reports_dropped);

@@ -76,6 +76,7 @@ pub fn asking(uris: &[String], domain: &str, tls: bool, mode: InviteMode) -> Con
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
+            routers: Vec::new(),
             timers: CtiTimers::default(),
             pace: CtiPace::open(),
         },

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 use std::fs;
 use std::path::Path;
-use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, OWN_CLIENT, Source, TIMED_USER_STATE, USER_STATE};
-use uc_runtime_sim::peers::tserver::{AFTER_CALL_WORK, AgentState, AgentTruth, CallPlan, WrapUp};
 use uc_core::config::InviteMode;
 use uc_core::offer::{PreviewRequest, PreviewStatus};
+use uc_runtime_sim::peers::front_end::{Activity, FrontEnd, OWN_CLIENT, Source, TIMED_USER_STATE, USER_STATE};
+use uc_runtime_sim::peers::tserver::{AFTER_CALL_WORK, AgentState, AgentTruth, CallPlan, WrapUp};
 use uc_tests::{AskerOnWire, Office, asking};
 
 const ALICE: &str = "sip:alice@lyncdco13.lab";

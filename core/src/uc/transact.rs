@@ -3,8 +3,8 @@
 //! On TCP nothing is retransmitted: a transaction is its branch, what it was for, and when it was sent. All of a link share one timer (Timer F), because all wait
 //! equally long.
 use super::dialog::hex_before_dot;
-use super::link::State;
 use super::invite::Said;
+use super::link::State;
 use super::publish::Speech;
 use super::{UcSide, UcTimer, key, request};
 use crate::action::Action;
@@ -138,7 +138,8 @@ impl UcSide {
 
     /// The end of a transaction, answered or timed out.
     fn finish(&mut self, cx: &mut Cx<'_>, id: UcLinkId, ask: Ask, r: &Response<'_>) {
-        let moved = matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_) | Ask::Publisher(..) | Ask::Session(..));
+        let moved =
+            matches!(r.status, 301 | 302 | 305) && !matches!(ask, Ask::Probe | Ask::Deregister(_) | Ask::End(_) | Ask::Publisher(..) | Ask::Session(..));
         if moved {
             return self.redirect(cx, id, &r.contacts);
         }

@@ -7,7 +7,7 @@ use crate::settings::{BridgeAddress, LogFormat, SsoColumn, SsoKind, TlsProfile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
-use uc_core::config::{CalendarState, CallRule, ForeignRule, Mode, NotReadyRule, NoteLevel, Oversize, Redundancy, Rule, UcEndpoint};
+use uc_core::config::{CalendarState, CallRule, ForeignRule, InviteMode, Mode, NotReadyRule, NoteLevel, Oversize, Redundancy, Rule, UcEndpoint};
 
 /// Where a value goes.
 pub(crate) enum Slot<'a> {
@@ -109,6 +109,7 @@ word!(NoteLevel: "debug" => Self::Debug, "info" => Self::Info, "warn" => Self::W
 word!(Option<Redundancy>: "single" => Some(Redundancy::Single), "warm" => Some(Redundancy::Warm), "hot" => Some(Redundancy::Hot));
 word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" => Some(CalendarState::Tentative), "busy" => Some(CalendarState::Busy), "out-of-office" => Some(CalendarState::OutOfOffice));
 word!(TlsProfile: "rustls" => Self::Rustls, "openssl" => Self::OpenSsl);
+word!(InviteMode: "off" => Self::Off, "message" => Self::Message, "context" => Self::Context);
 word!(NotReadyRule: "withdraw" => Self::Withdraw, "keep" => Self::Keep);
 word!(SsoKind: "off" => Self::Off, "header" => Self::Header);
 word!(SsoColumn: "employee_id" => Self::EmployeeId, "user_name" => Self::UserName, "sip_uri" => Self::SipUri);

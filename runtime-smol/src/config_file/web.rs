@@ -5,7 +5,7 @@ use super::options::{DAY_MS, Draft, Opt, ServerDraft, maybe, must, num, opt};
 use super::slot::Slot;
 use crate::settings::{DoorSettings, PageSettings, RouterSettings, ServerTls, SsoKind, WebSettings};
 use std::path::PathBuf;
-use uc_core::config::Person;
+use uc_core::config::{InviteMode, Person};
 
 /// `[web.tls]`, `[router.tls]`
 #[derive(Clone, Debug, Default)]
@@ -94,6 +94,47 @@ pub(crate) const PREVIEW: &[Opt<Draft>] = &[
         10_000_000,
         |d| Slot::U32(&mut d.preview.reports_max),
         "Reports waiting for a switch that is away; when full the oldest are dropped and counted.",
+    ),
+    opt(
+        "invite",
+        |d| Slot::Word(&mut d.preview.invite.mode),
+        "Workers without an open page are asked through their own Lync or Skype for Business client: `off`; `message`, by a message with a link; `context`, which also opens the page in a window beside the message.",
+    ),
+    num(
+        "cwe_url",
+        0,
+        512,
+        |d| Slot::Text(&mut d.preview.invite.url),
+        "The link: the address of the workers' pages, then `/t/{token}`, which lets the worker in once, as in `https://ucc.contoso.example/t/{token}`.",
+    ),
+    num(
+        "cwe_app_id",
+        0,
+        38,
+        |d| Slot::Text(&mut d.preview.invite.application),
+        "GUID in braces under which the window is registered with the clients, for `context`.",
+    ),
+    num("cwe_name", 1, 50, |d| Slot::Text(&mut d.preview.invite.name), "Its name there."),
+    num(
+        "invite_text",
+        1,
+        400,
+        |d| Slot::Text(&mut d.preview.invite.text),
+        "The message; `{link}` stands for the link (at the end if it is left out), `{conn}` for the connection id.",
+    ),
+    num(
+        "invite_toast",
+        1,
+        80,
+        |d| Slot::Text(&mut d.preview.invite.toast),
+        "The first message and the notice of `context`; `{conn}` stands for the connection id.",
+    ),
+    num(
+        "invitations_max",
+        1,
+        100_000,
+        |d| Slot::U32(&mut d.preview.invite.invitations_max),
+        "Conversations at once, those that are ending included; further workers are not asked.",
     ),
 ];
 
@@ -235,6 +276,7 @@ pub(crate) const SERVER_TLS: &[Opt<ServerTlsDraft>] = &[
 /// What single options cannot say about themselves.
 pub(crate) fn check(draft: &Draft, at: impl Fn(&str) -> Place, findings: &mut Findings) {
     preview(draft, &at, findings);
+    invite(draft, &at, findings);
     super::sso::check(draft, &at, findings);
     for (section, door, tls) in [("web", &draft.web.door, &draft.web_tls), ("router", &draft.router.door, &draft.router_tls)] {
         let place = at(&format!("{section}.tls"));
@@ -294,6 +336,42 @@ fn preview(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) 
     } else if !(low..=high).contains(&timeout) {
         findings.error(&at("preview.timeout_ms"), format!("`timeout_ms` is {timeout}, it must be from `timeout_min_ms` {low} to `timeout_max_ms` {high}"));
     }
+}
+
+/// What asking through the workers' own clients needs.
+fn invite(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) {
+    let invite = &draft.preview.invite;
+    if invite.mode == InviteMode::Off {
+        return;
+    }
+    let base = invite.url.strip_suffix("/t/{token}").unwrap_or_default();
+    if !["https://", "http://"].iter().any(|scheme| base.strip_prefix(scheme).is_some_and(|host| !host.is_empty() && !host.contains([' ', '"', '{']))) {
+        let text = format!(
+            "`cwe_url` is `{}`, it must be the address of the workers' pages and `/t/{{token}}`, as in `https://ucc.contoso.example/t/{{token}}`",
+            invite.url
+        );
+        findings.error(&at("preview.cwe_url"), text);
+    } else if base.starts_with("http://") {
+        findings.warning(&at("preview.cwe_url"), "the link lets a worker in and travels in clear; use https:// unless the network is private");
+    }
+    if invite.mode == InviteMode::Context && !is_guid(&invite.application) {
+        let text = format!(
+            "`cwe_app_id` is `{}`, it must be a GUID in braces, as in `{{D3E0C5F2-5B0C-4A52-9C1E-0A8B8A6F7C11}}`, because `invite` is `context`",
+            invite.application
+        );
+        findings.error(&at("preview.cwe_app_id"), text);
+    }
+    if draft.web.door.listen.is_none() {
+        findings.error(&at("preview.invite"), "`invite` leads workers to their pages, but there are none; write `listen` in [web]");
+    }
+}
+
+/// Braces, and 8-4-4-4-12 hexadecimal digits.
+fn is_guid(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else { return false };
+    let mut parts = inner.split('-');
+    [8, 4, 4, 4, 12].iter().all(|len| parts.next().is_some_and(|part| part.len() == *len && part.bytes().all(|b| b.is_ascii_hexdigit())))
+        && parts.next().is_none()
 }
 
 /// Digits, `*`, `#`, and a `+` at the beginning.

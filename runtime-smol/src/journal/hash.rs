@@ -87,6 +87,11 @@ impl ActionHash {
                 self.answer(RequestId(request.cast_unsigned()), answer);
             }
             Action::Page { user, news } => self.news(user.0, news),
+            Action::Ticket(ticket) => {
+                self.link(19, 0, u64::from(ticket.user.0));
+                self.bytes(ticket.token.as_bytes());
+                self.num(ticket.ends_unix_ms);
+            }
             Action::Record(record) => self.record(record),
             Action::Drained => self.link(11, 0, 0),
         }

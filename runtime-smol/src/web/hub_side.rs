@@ -14,6 +14,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use uc_core::action::Ticket;
 use uc_core::id::{DnId, UserId};
 use uc_core::offer::{OfferRecord, OfferView, PageEvent, PageNews, PreviewAnswer, PreviewRequest, RequestId, RequestView, RouterEvent};
 use uc_core::{Connector, Input};
@@ -200,6 +201,13 @@ impl Hub {
         let answer = Box::new(self.named(answer));
         if let Some(web) = &self.web {
             web.tell(Told::Answer { id, answer });
+        }
+    }
+
+    /// [`uc_core::Action::Ticket`]
+    pub(crate) fn ticket(&self, ticket: Ticket) {
+        if let Some((web, who)) = self.web.as_ref().zip(self.employee(ticket.user)) {
+            web.tell(Told::Ticket { who: who.into(), token: ticket.token, ends: ticket.ends_unix_ms });
         }
     }
 

@@ -25,6 +25,7 @@ mod site;
 mod sso;
 mod stream;
 pub(crate) mod talk;
+mod ticket;
 mod tls;
 
 pub(crate) use answer::{Reply, json_reply, text_reply};

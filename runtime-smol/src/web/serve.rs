@@ -5,7 +5,7 @@ use super::events::{self, Takeover};
 use super::request::{Asked, Fault};
 use super::site::Site;
 use super::stream::Stream;
-use super::{Counts, api, assets, describe, pause, sso};
+use super::{Counts, api, assets, describe, pause, sso, ticket};
 use crate::router_api;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -108,6 +108,7 @@ async fn route(site: &Rc<Site>, asked: &Asked, door: Door, taken: &RefCell<Optio
         Door::Pages if asked.path == describe::PATH => describe::answer(asked),
         Door::Pages if asked.path.starts_with("/api/") => api::answer(site, asked).await,
         Door::Pages if asked.path.starts_with("/sso/") => sso::answer(site, asked),
+        Door::Pages if asked.path.starts_with("/t/") => ticket::answer(site, asked),
         Door::Pages => assets::answer(&site.assets, asked),
     }
 }

@@ -7,7 +7,8 @@ use super::pages::Pages;
 use super::request::Asked;
 use super::session::{self, SessionKey, Sessions};
 use super::talk::{Ask, Told, Who};
-use crate::history::{History, Redirect, Redirects};
+use super::ticket::Tickets;
+use crate::history::{History, Redirect, Redirects, now_ms};
 use crate::router_api::Table;
 use crate::say;
 use crate::settings::{RouterSettings, Settings};
@@ -48,6 +49,8 @@ pub(crate) struct Site {
     pub(super) gate: Gate,
     pub(super) pages: RefCell<Pages>,
     pub(super) sessions: RefCell<Sessions>,
+    /// Links that let a worker in once.
+    pub(super) tickets: RefCell<Tickets>,
     pub(super) assets: Assets,
     settings: RefCell<Rc<Settings>>,
     history: Option<Arc<History>>,
@@ -91,6 +94,7 @@ impl Site {
             gate: Gate::new(&settings.core)?,
             pages: RefCell::default(),
             sessions: RefCell::new(sessions),
+            tickets: RefCell::default(),
             assets: Assets::new(),
             router_token: RefCell::new(token(&settings.router)),
             settings: RefCell::new(Rc::new(settings)),
@@ -223,8 +227,10 @@ impl Site {
             Told::TooLate { who, offer } => self.tell(&who, "too-late", &json!({ "offer": offer.0 })),
             Told::Removed { who } => {
                 self.sessions.borrow_mut().end_of(&who);
+                self.tickets.borrow_mut().end_of(&who);
                 self.end_pages("removed", |page| page.who == who);
             }
+            Told::Ticket { who, token, ends } => self.tickets.borrow_mut().add(who, &token, ends, now_ms()),
             Told::Answer { id, answer } => {
                 let redirect = answer.who.as_deref().map(|who| self.redirect(who)).filter(|redirect| redirect.enabled).map(|redirect| redirect.number);
                 self.table.answered(id, *answer, redirect.unwrap_or_default());

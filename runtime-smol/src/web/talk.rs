@@ -231,6 +231,15 @@ pub(crate) enum Told {
         /// Which.
         offer: OfferId,
     },
+    /// A link was sent to a worker that lets them in once.
+    Ticket {
+        /// Whom.
+        who: Who,
+        /// With this.
+        token: Box<str>,
+        /// Until then, milliseconds of the wall clock.
+        ends: u64,
+    },
     /// An answer for a router.
     Answer {
         /// To which request.

@@ -54,7 +54,11 @@ mod tests {
         let mut out = Vec::new();
         encode_context(&it, &mut out);
         let corpus = include_str!("../../../../corpus/sip/232-context-invite.sip");
-        let want = corpus.split("\r\n\r\n").nth(1).expect("body").replace("<entry><name>installLink</name><value>https://ucc.contoso.example/install</value></entry>", "");
+        let want = corpus
+            .split("\r\n\r\n")
+            .nth(1)
+            .expect("body")
+            .replace("<entry><name>installLink</name><value>https://ucc.contoso.example/install</value></entry>", "");
         assert_eq!(String::from_utf8(out).expect("text"), want);
     }
 

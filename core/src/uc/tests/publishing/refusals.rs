@@ -99,7 +99,10 @@ fn calls_and_messages_are_not_taken() {
     let mut s = Server::new(publishing(1, LEAVE));
     let ask = |s: &mut Server, method| {
         s.w.answers.clear();
-        s.w.event(SIP0, UcEvent::Request(&OtherRequest { method, call_id: "c", cseq: 1, from_tag: "f", to_tag: "", content_type: "", require_unsupported: None }));
+        s.w.event(
+            SIP0,
+            UcEvent::Request(&OtherRequest { method, call_id: "c", cseq: 1, from_tag: "f", to_tag: "", content_type: "", require_unsupported: None }),
+        );
         s.w.answers.clone()
     };
     assert_eq!(ask(&mut s, "INVITE"), [405]);

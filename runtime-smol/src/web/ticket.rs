@@ -1,0 +1,99 @@
+//! `/t/TOKEN`: the link in a message to a worker without a page lets this one worker in, once, until the offer ends (`spec/uc-connector-functional.md` 5.8).
+//!
+//! Only hashes of tokens are kept, in memory, and none is ever written to a log. HEAD, which programs that look at links send, uses nothing up.
+use super::answer::{Reply, json_error};
+use super::api;
+use super::request::Asked;
+use super::site::Site;
+use super::talk::Who;
+use crate::history::now_ms;
+use hyper::Method;
+use hyper::header::{ALLOW, LOCATION, SET_COOKIE};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Links at once; then the one that would end first is forgotten.
+const TICKETS_MAX: usize = 20_000;
+/// Characters of a token.
+const TOKEN_LEN: usize = 32;
+/// Said where a link does not work; without anything a page's policy forbids.
+const OVER: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>UC Connector</title>\n<h1>This link was used already, or its time is over.</h1>\n\
+    <p>A link works once, until its preview ends. <a href=\"/\">Log in</a> to see what is open.</p>\n</html>\n";
+
+/// Links that were sent and not used yet, by the hash of their token: how long a look-up takes tells nothing about a token.
+#[derive(Default)]
+pub(super) struct Tickets {
+    by_key: HashMap<[u8; 32], (Who, u64)>,
+}
+
+impl Tickets {
+    /// Another link, good until `ends`, milliseconds of the wall clock.
+    pub(super) fn add(&mut self, who: Who, token: &str, ends: u64, now: u64) {
+        self.by_key.retain(|_, (_, ends)| *ends > now);
+        if self.by_key.len() >= TICKETS_MAX
+            && let Some(first) = self.by_key.iter().min_by_key(|(_, (_, ends))| *ends).map(|(key, _)| *key)
+        {
+            self.by_key.remove(&first);
+        }
+        self.by_key.insert(Sha256::digest(token).into(), (who, ends));
+    }
+
+    /// Whom a token lets in; it is used up.
+    pub(super) fn take(&mut self, token: &str, now: u64) -> Option<Who> {
+        let key: [u8; 32] = Sha256::digest(token).into();
+        self.by_key.remove(&key).filter(|(_, ends)| *ends > now).map(|(who, _)| who)
+    }
+
+    /// A worker is no more.
+    pub(super) fn end_of(&mut self, who: &str) {
+        self.by_key.retain(|_, (of, _)| **of != *who);
+    }
+}
+
+/// Answers a request below `/t/`.
+pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
+    if asked.method == Method::HEAD {
+        return Reply::new(204);
+    }
+    if asked.method != Method::GET {
+        return json_error(405, "method", "this address takes GET").header(ALLOW, "GET");
+    }
+    if site.is_stopping() {
+        return api::stopping();
+    }
+    let token = asked.path.strip_prefix("/t/").filter(|token| token.len() == TOKEN_LEN).unwrap_or_default();
+    let Some(who) = site.tickets.borrow_mut().take(token, now_ms()) else {
+        return Reply::with(410, "text/html; charset=utf-8", OVER);
+    };
+    let Some((cookie, _)) = api::begin(site, &who) else { return json_error(503, "busy", "the connector has no randomness") };
+    let seconds = site.settings().web.session_max_s;
+    Reply::new(303).header(LOCATION, "/").header(SET_COOKIE, api::cookie(site, &cookie, seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_works_once_until_its_time_is_over() {
+        let mut tickets = Tickets::default();
+        tickets.add("1001".into(), "a", 100, 0);
+        tickets.add("1002".into(), "b", 100, 0);
+        tickets.add("1003".into(), "c", 100, 0);
+        assert_eq!(tickets.take("x", 1), None);
+        assert_eq!(tickets.take("a", 99).as_deref(), Some("1001"));
+        assert_eq!(tickets.take("a", 99), None, "used");
+        assert_eq!(tickets.take("b", 100), None, "over");
+        tickets.end_of("1003");
+        assert_eq!(tickets.take("c", 1), None, "the worker is gone");
+    }
+
+    #[test]
+    fn links_are_bounded_and_the_next_to_end_goes_first() {
+        let mut tickets = Tickets::default();
+        (0..=TICKETS_MAX as u64).for_each(|n| tickets.add("1001".into(), &n.to_string(), 10 + n, 0));
+        assert_eq!(tickets.by_key.len(), TICKETS_MAX);
+        assert!(tickets.take("0", 1).is_none() && tickets.take("1", 1).is_some());
+    }
+}
