@@ -107,9 +107,10 @@ pub struct Notify<'a> {
 }
 
 /// `Subscription-State` (RFC 6665 §8.2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SubState {
     /// `active`
+    #[default]
     Active,
     /// `pending`
     Pending,
@@ -162,8 +163,8 @@ pub struct OtherRequest<'a> {
     pub require_unsupported: Option<&'a str>,
 }
 
-/// A response to one of our requests.
-#[derive(Clone, Debug)]
+/// A response to one of our requests. The default one has no header.
+#[derive(Clone, Debug, Default)]
 pub struct Response<'a> {
     /// Status code, 100..=699.
     pub status: u16,

@@ -5,10 +5,11 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A decoded body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[expect(clippy::large_enum_variant, reason = "a categories document is the common case and must not allocate")]
 pub enum Body<'a> {
     /// No body.
+    #[default]
     None,
     /// One user's `categories` document: the hot shape. A PIDF document comes as one, too (`spec/ms-pres.md` 10).
     Categories(CategoryDoc<'a>),

@@ -298,19 +298,9 @@ fn response<'a>(msg: &'a SipRequest, status: u16, piggyback_cseq: Option<u32>, b
         from_tag: &msg.from_tag,
         to_tag: "server",
         expires_s: Some(28_800),
-        min_expires_s: None,
-        retry_after_s: None,
-        state: SubState::Active,
-        state_expires_s: None,
         piggyback_cseq,
-        keep_alive_s: None,
-        benotify: false,
         contacts: vec!["sip:fe01.contoso.example:5061;transport=tls"],
-        gruus: Vec::new(),
-        record_routes: Vec::new(),
-        challenges: Vec::new(),
-        etag: None,
-        diagnostics: None,
         body: body.clone(),
+        ..Response::default()
     }
 }

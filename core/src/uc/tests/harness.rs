@@ -300,21 +300,9 @@ pub(super) fn response(msg: &SipRequest, status: u16) -> Response<'_> {
         from_tag: &msg.from_tag,
         to_tag: "server",
         expires_s: Some(28_800),
-        min_expires_s: None,
-        retry_after_s: None,
-        state: SubState::Active,
-        state_expires_s: None,
-        piggyback_cseq: None,
-        keep_alive_s: None,
-        benotify: false,
-        text_format: false,
         contacts: vec!["sip:fe01.contoso.example:5061;transport=tls"],
-        gruus: Vec::new(),
         record_routes: vec!["sip:a.example;lr", "sip:b.example;lr;ms-route-sig=x"],
-        challenges: Vec::new(),
-        etag: None,
-        diagnostics: None,
-        body: Body::None,
+        ..Response::default()
     }
 }
 
