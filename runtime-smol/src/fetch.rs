@@ -1,6 +1,6 @@
-//! Single requests to HTTP(S) servers of others: the presence definition document, callbacks of routers.
+//! Single requests to HTTP(S) servers of others: the presence definition document, callbacks of routers, OpenID providers.
 //!
-//! Blocking, with a limit on everything: called from a pool thread. The request is HTTP/1.0, whose answer ends with the connection and is never chunked: one
+//! Blocking, with a limit on everything: called from a pool thread. The request is HTTP/1.0 ([`ask`] excepted), whose answer ends with the connection and is never chunked: one
 //! exchange is all it takes; redirects are not followed but told.
 use crate::conn::Sink;
 use crate::settings::TlsSettings;
@@ -63,13 +63,25 @@ pub(crate) fn exchange(
     method: &str,
     fields: &str,
     body: &str,
+    is_enough: impl FnMut(&[u8]) -> Result<bool, String>,
+) -> Result<Vec<u8>, String> {
+    exchange_in("HTTP/1.0", url, tls, method, fields, body, is_enough)
+}
+
+fn exchange_in(
+    protocol: &str,
+    url: &Url,
+    tls: &TlsSettings,
+    method: &str,
+    fields: &str,
+    body: &str,
     mut is_enough: impl FnMut(&[u8]) -> Result<bool, String>,
 ) -> Result<Vec<u8>, String> {
     let deadline = Instant::now() + WITHIN;
     let mut wire = Wire::connect(url, tls, deadline)?;
     let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
     let (path, port, version) = (&url.path, url.port, env!("CARGO_PKG_VERSION"));
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: UCConnector/{version}\r\n{fields}\r\n{body}");
+    let request = format!("{method} {path} {protocol}\r\nHost: {host}:{port}\r\nUser-Agent: UCConnector/{version}\r\n{fields}\r\n{body}");
     wire.write(request.as_bytes(), deadline)?;
     let mut answer = Plain::default();
     while !is_enough(&answer.bytes)? && wire.read(&mut answer, deadline)? {}
@@ -85,6 +97,54 @@ pub(crate) fn post(url: &Url, tls: &TlsSettings, body: &str) -> Result<u16, Stri
     let answer = exchange(url, tls, "POST", &fields, body, |answer| Ok(answer.contains(&b'\n') || answer.len() >= HEAD_BYTES_MAX))?;
     let line = String::from_utf8_lossy(answer.split(|b| *b == b'\n').next().unwrap_or_default()).into_owned();
     line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.trim().parse().ok()).ok_or_else(|| "the answer is not HTTP".into())
+}
+
+/// One request in HTTP/1.1, for servers that know nothing else; status and body of the answer.
+///
+/// # Errors
+/// One sentence: there is no whole answer, or it is longer than `bytes_max`.
+pub(crate) fn ask(url: &Url, tls: &TlsSettings, method: &str, fields: &str, body: &str, bytes_max: usize) -> Result<(u16, Vec<u8>), String> {
+    let fields = format!("Connection: close\r\n{fields}");
+    let answer = exchange_in("HTTP/1.1", url, tls, method, &fields, body, |answer| {
+        if answer.len() > HEAD_BYTES_MAX + bytes_max { Err(format!("the answer has more than {bytes_max} bytes")) } else { Ok(whole(answer, false)?.is_some()) }
+    })?;
+    whole(&answer, true)?.ok_or_else(|| "the answer broke off".into())
+}
+
+/// Status and body, when all of it is there.
+fn whole(answer: &[u8], is_end: bool) -> Result<Option<(u16, Vec<u8>)>, String> {
+    let Some(at) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
+        return if answer.len() > HEAD_BYTES_MAX { Err(format!("the head of the answer has more than {HEAD_BYTES_MAX} bytes")) } else { Ok(None) };
+    };
+    let (head, rest) = (String::from_utf8_lossy(&answer[..at]), &answer[at + 4..]);
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()).ok_or("the answer is not HTTP")?;
+    let field =
+        |name: &str| lines.clone().filter_map(|line| line.split_once(':')).find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+    let body = match (field("transfer-encoding"), field("content-length")) {
+        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => unchunked(rest)?,
+        (Some(_), _) => return Err("the answer has a transfer coding that is not `chunked`".into()),
+        (None, Some(length)) => rest.get(..length.parse().map_err(|_| "the length of the answer is no number")?).map(<[u8]>::to_vec),
+        (None, None) => is_end.then(|| rest.to_vec()),
+    };
+    Ok(body.map(|body| (status, body)))
+}
+
+/// Undoes chunked transfer coding (RFC 9112 section 7.1); `None`: there is more to come.
+fn unchunked(mut rest: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    let mut body = Vec::new();
+    loop {
+        let Some(at) = rest.windows(2).position(|part| part == b"\r\n") else { return Ok(None) };
+        let size = std::str::from_utf8(&rest[..at]).ok().and_then(|line| usize::from_str_radix(line.split(';').next()?.trim(), 16).ok());
+        let size = size.ok_or("a chunk of the answer has no length")?;
+        rest = &rest[at + 2..];
+        if size == 0 {
+            return Ok(Some(body));
+        }
+        let (Some(chunk), Some(after)) = (rest.get(..size), size.checked_add(2).and_then(|next| rest.get(next..))) else { return Ok(None) };
+        body.extend_from_slice(chunk);
+        rest = after;
+    }
 }
 
 /// Plaintext as it comes.
@@ -170,4 +230,27 @@ impl Wire {
 fn left(deadline: Instant) -> Result<Duration, String> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(format!("no answer within {} s", WITHIN.as_secs())) } else { Ok(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_whole_when_they_say_so() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: x\r\n";
+        let of = |rest: &str, is_end| whole(format!("{head}{rest}").as_bytes(), is_end);
+        let told = |text: &str| Ok(Some((200, text.as_bytes().to_vec())));
+        assert_eq!(of("Content-Length: 2\r\n\r\nabc", false), told("ab"));
+        assert_eq!(of("Content-Length: 4\r\n\r\nabc", true), Ok(None), "broke off");
+        assert_eq!(of("\r\nabc", false), Ok(None));
+        assert_eq!(of("\r\nabc", true), told("abc"));
+        assert_eq!(of("Transfer-Encoding: Chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n", false), told("abc"));
+        assert_eq!(of("Transfer-Encoding: chunked\r\n\r\n2\r\na", true), Ok(None));
+        assert_eq!(of("Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\na", true), Ok(None));
+        for broken in ["Transfer-Encoding: chunked\r\n\r\nx\r\n", "Transfer-Encoding: gzip\r\n\r\n", "Content-Length: x\r\n\r\n"] {
+            assert!(of(broken, true).is_err(), "{broken}");
+        }
+        assert!(whole(b"SSH-2.0\r\n\r\n", true).is_err());
+    }
 }

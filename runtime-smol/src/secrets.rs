@@ -39,8 +39,13 @@ pub(crate) fn missing(settings: &Settings) -> Vec<(Box<str>, String)> {
     let tokens = settings.bridges.iter().filter_map(|bridge| bridge.token_ref.as_deref());
     let passwords = settings.core.people.iter().map(|person| &*person.password_ref).filter(|reference| !reference.is_empty());
     let simple = settings.core.uc.kind.simple().into_iter().flat_map(|simple| &simple.credentials).map(|credential| &*credential.password_ref);
-    let all: BTreeSet<&str> =
-        tokens.chain(passwords).chain(simple).chain(settings.ops.token_ref.as_deref()).chain(settings.router.token_ref.as_deref()).collect();
+    let all: BTreeSet<&str> = tokens
+        .chain(passwords)
+        .chain(simple)
+        .chain(settings.ops.token_ref.as_deref())
+        .chain(settings.router.token_ref.as_deref())
+        .chain(settings.web.sso.secret_ref.as_deref())
+        .collect();
     all.into_iter().filter_map(|reference| resolve(reference).err().map(|why| (reference.into(), why))).collect()
 }
 

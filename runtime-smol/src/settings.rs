@@ -163,11 +163,38 @@ pub(crate) struct SsoSettings {
     pub(crate) header: Box<str>,
     /// Networks of the proxies that may set it, `address` or `address/bits`.
     pub(crate) proxies: Vec<Box<str>>,
+    /// URL that names the OpenID provider.
+    pub(crate) issuer: Box<str>,
+    /// Our name there.
+    pub(crate) client_id: Box<str>,
+    /// `env:NAME` or `file:PATH` of our secret there; `None`: a public client.
+    pub(crate) secret_ref: Option<String>,
+    /// Where it sends browsers back.
+    pub(crate) redirect_url: Box<str>,
+    /// What of it is the name.
+    pub(crate) claim: Box<str>,
+    /// What is asked for.
+    pub(crate) scopes: Vec<Box<str>>,
+    /// PEM file with the CAs we trust there; `None`: the platform's.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 impl Default for SsoSettings {
     fn default() -> Self {
-        Self { kind: SsoKind::Off, column: SsoColumn::UserName, passwords: true, header: "X-Remote-User".into(), proxies: Vec::new() }
+        Self {
+            kind: SsoKind::Off,
+            column: SsoColumn::UserName,
+            passwords: true,
+            header: "X-Remote-User".into(),
+            proxies: Vec::new(),
+            issuer: Box::default(),
+            client_id: Box::default(),
+            secret_ref: None,
+            redirect_url: Box::default(),
+            claim: "preferred_username".into(),
+            scopes: vec!["openid".into(), "profile".into()],
+            ca: None,
+        }
     }
 }
 
@@ -178,6 +205,8 @@ pub(crate) enum SsoKind {
     Off,
     /// A proxy, in a header.
     Header,
+    /// An OpenID provider.
+    Oidc,
 }
 
 /// Columns of the people file.

@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used)]
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use uc_tests::{
-    Authority, Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Response, Setup, exchange, exchange_tls, free_port, get, password_hash, patience_left,
+    Authority, Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Response, Running, Setup, absent, exchange, exchange_tls, free_port, get,
+    password_hash, patience_left, peer,
 };
 
 /// A daemon in mode standalone with workers Alice, who has names of every kind, and Bob.
@@ -36,7 +40,7 @@ impl Office {
             person("1001", "alice", "sip:Alice@example.com", 5001),
             person("1002", "bob", "", 5002)
         );
-        let mut daemon = Daemon::start_with(&setup, folder, |_| {});
+        let mut daemon = start(&setup, folder);
         daemon.expect_log("preview API");
         Self { daemon, setup, _bridge: bridge, web, router, ops }
     }
@@ -46,13 +50,19 @@ impl Office {
         self.daemon.signal(signal);
         self.daemon.wait();
         let folder = std::mem::take(&mut self.daemon.folder);
-        self.daemon = Daemon::start_with(&self.setup, folder, |_| {});
+        self.daemon = start(&self.setup, folder);
         self.daemon.expect_log("preview API");
     }
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         exchange(self.web, "GET", path, headers, "").unwrap()
     }
+}
+
+const SECRET: &str = "the secret of the daemon at the provider";
+
+fn start(setup: &Setup, folder: Folder) -> Daemon {
+    Daemon::start_with(setup, folder, |command| _ = command.env("UC_TEST_SSO", SECRET))
 }
 
 fn cookie(answer: &Response) -> String {
@@ -182,5 +192,167 @@ fn logins_outlive_the_daemon() {
     assert_eq!(alice.ask("POST", "/api/logout", &Value::Null).status, 200);
     office.restart(Signal::TERM);
     assert_eq!(office.get("/api/me", &[("Cookie", alice.cookie())]).status, 401);
+    office.daemon.stop();
+}
+
+/// A real OpenID provider: oidc-provider on node.
+struct IdProvider {
+    _process: Running,
+}
+
+impl IdProvider {
+    /// `None`: something it needs is not installed. `callback` is our redirect URL.
+    fn start(port: u16, callback: &str, algorithm: &str) -> Option<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let modules = std::env::var_os("UC_NODE_MODULES").map_or_else(|| root.join("target/npm/node_modules"), Into::into);
+        let node = peer("node")?;
+        if !modules.join("oidc-provider").is_dir() {
+            absent("oidc-provider (see .ci/run)");
+            return None;
+        }
+        let mut command = Command::new(node);
+        command.arg(root.join("tests/oidc/provider.mjs")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("UC_NODE_MODULES", modules).env("UC_PORT", port.to_string()).env("UC_REDIRECT", callback).env("UC_SECRET", SECRET).env("UC_ALG", algorithm);
+        let provider = Self { _process: Running::start(&mut command) };
+        let began = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let _ = patience_left(began, "the OpenID provider");
+        }
+        Some(provider)
+    }
+}
+
+/// A browser that follows a login from us to the provider and back.
+struct Traveller {
+    web: u16,
+    provider: u16,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Traveller {
+    const fn new(web: u16, provider: u16) -> Self {
+        Self { web, provider, cookies: BTreeMap::new() }
+    }
+
+    /// GET, with the cookies; where that leads.
+    fn go(&mut self, port: u16, url: &str) -> String {
+        let path = url.split_once("://").map_or(url, |(_, rest)| &rest[rest.find('/').unwrap()..]);
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let answer = exchange(port, "GET", path, &[("Cookie", &cookies.join("; "))], "").unwrap();
+        let set = answer.head.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        for (name, value) in set.filter_map(|(_, set)| set.split(';').next()?.split_once('=')) {
+            if value.is_empty() {
+                self.cookies.remove(name)
+            } else {
+                self.cookies.insert(name.into(), value.into())
+            };
+        }
+        answer.header("location").unwrap_or_else(|| panic!("{url} leads nowhere: {answer:?}")).to_owned()
+    }
+
+    /// From the button to the provider, where `query` is filled in, as far as the address of ours it leads back to.
+    fn callback_of(&mut self, query: &str) -> String {
+        let login = self.go(self.web, "/sso/login");
+        let form = self.go(self.provider, &login);
+        let resume = self.go(self.provider, &format!("{form}?{query}"));
+        let callback = self.go(self.provider, &resume);
+        assert!(callback.contains("/sso/callback?"), "{callback}");
+        callback
+    }
+
+    /// All the way; where it ends.
+    fn log_in(&mut self, name: &str) -> String {
+        let callback = self.callback_of(&format!("name={name}"));
+        self.go(self.web, &callback)
+    }
+}
+
+/// The daemon with an OpenID provider that is not there yet.
+fn with_provider(more: &str) -> (Office, u16, String) {
+    let provider = free_port();
+    // The provider compares the address as a text, whatever port the daemon has.
+    let callback = "http://127.0.0.1:9/sso/callback";
+    let sections = format!(
+        "[web.sso]\nkind = \"oidc\"\nissuer = \"http://127.0.0.1:{provider}\"\nclient_id = \"uc-connector\"\nclient_secret = \"env:UC_TEST_SSO\"\nredirect_url = \"{callback}\"\n{more}"
+    );
+    (Office::open(Folder::new(), "", &sections), provider, callback.into())
+}
+
+#[test]
+fn a_real_provider_says_who_it_is() {
+    let (mut office, port, callback) = with_provider("");
+    let web = office.web;
+    let browser = || Traveller::new(web, port);
+    // Not there: said clearly, and passwords work.
+    assert_eq!(browser().go(web, "/sso/login"), "/login?why=down");
+    office.daemon.expect_log(&format!("single sign-on by http://127.0.0.1:{port}: http://127.0.0.1:{port}/.well-known/openid-configuration: "));
+    assert_eq!(Browser::login(web, "bob", PASSWORD).me["user"], "1002");
+
+    let Some(provider) = IdProvider::start(port, &callback, "RS256") else { return };
+    // A failure is remembered for some seconds.
+    let began = Instant::now();
+    while browser().go(web, "/sso/login") == "/login?why=down" {
+        let _ = patience_left(began, "the provider found");
+    }
+    let mut alice = browser();
+    assert_eq!(alice.log_in("alice"), "/");
+    assert!(!alice.cookies.contains_key("uc_sso"), "used up");
+    let alice = Browser::with_cookie(web, &format!("uc_session={}", alice.cookies["uc_session"]));
+    assert_eq!((&alice.me["user"], &alice.me["role"]), (&json!("1001"), &json!("supervisor")));
+    assert_eq!(alice.ask("POST", "/api/logout", &Value::Null).status, 200);
+    assert_eq!(office.get("/api/me", &[("Cookie", alice.cookie())]).status, 401);
+
+    assert_eq!(browser().log_in("mallory"), "/login?why=unknown");
+    office.daemon.expect_log("has the name \"mallory\"");
+    let mut refused = browser();
+    let back = refused.callback_of("name=alice&refuse=1");
+    assert_eq!(refused.go(web, &back), "/login?why=failed");
+    office.daemon.expect_log("it refused a login: \"access_denied");
+    forged_returns(&mut office, &browser);
+
+    // Another key: the token names one we do not know.
+    drop(provider);
+    let _provider = IdProvider::start(port, &callback, "ES256").unwrap();
+    let began = Instant::now();
+    while browser().log_in("alice") != "/" {
+        let _ = patience_left(began, "a login with the new key");
+    }
+    office.daemon.stop();
+}
+
+/// What comes back changed, twice, or to another browser is refused.
+fn forged_returns(office: &mut Office, browser: &impl Fn() -> Traveller) {
+    let web = office.web;
+    let mut twice = browser();
+    let callback = twice.callback_of("name=alice");
+    let before = twice.cookies.clone();
+    assert_eq!(twice.go(web, &callback), "/");
+    twice.cookies = before;
+    assert_eq!(twice.go(web, &callback), "/login?why=late", "each state is good once");
+    let callback = browser().callback_of("name=alice");
+    assert_eq!(browser().go(web, &callback), "/login?why=late", "another browser");
+    let (mut first, mut second, mut third) = (browser(), browser(), browser());
+    let (one, _) = (first.callback_of("name=alice"), second.callback_of("name=bob"));
+    assert_eq!(second.go(web, &one), "/login?why=late", "somebody else's login");
+    let two = third.callback_of("name=bob");
+    let code = |url: &str| url.split(['?', '&']).find_map(|pair| pair.strip_prefix("code=")).unwrap().to_owned();
+    // The code of one login under the state of another: the proof key of the other does not fit.
+    assert_eq!(third.go(web, &two.replace(&code(&two), &code(&one))), "/login?why=failed");
+    office.daemon.expect_log("refuses the code of a login with status 400: invalid_grant");
+    let mut other = browser();
+    let callback = other.callback_of("name=alice");
+    assert_eq!(other.go(web, &callback.replace("&iss=", "&iss=x")), "/login?why=failed");
+    office.daemon.expect_log("is of another provider");
+    assert_eq!(browser().go(web, "/sso/callback"), "/login?why=late");
+}
+
+#[test]
+fn a_claim_is_found_where_the_provider_tells_it() {
+    let (office, port, callback) = with_provider("claim = \"email\"\nscopes = [\"openid\", \"email\"]\nmatch = \"sip_uri\"\n");
+    let Some(_provider) = IdProvider::start(port, &callback, "RS256") else { return };
+    let mut alice = Traveller::new(office.web, port);
+    assert_eq!(alice.log_in("alice"), "/");
+    assert_eq!(Browser::with_cookie(office.web, &format!("uc_session={}", alice.cookies["uc_session"])).me["user"], "1001");
+    assert_eq!(Traveller::new(office.web, port).log_in("bob"), "/login?why=unknown");
     office.daemon.stop();
 }

@@ -111,7 +111,7 @@ word!(Option<CalendarState>: "free" => Some(CalendarState::Free), "tentative" =>
 word!(TlsProfile: "rustls" => Self::Rustls, "openssl" => Self::OpenSsl);
 word!(InviteMode: "off" => Self::Off, "message" => Self::Message, "context" => Self::Context);
 word!(NotReadyRule: "withdraw" => Self::Withdraw, "keep" => Self::Keep);
-word!(SsoKind: "off" => Self::Off, "header" => Self::Header);
+word!(SsoKind: "off" => Self::Off, "header" => Self::Header, "oidc" => Self::Oidc);
 word!(SsoColumn: "employee_id" => Self::EmployeeId, "user_name" => Self::UserName, "sip_uri" => Self::SipUri);
 word!(LogFormat: "human" => Self::Human, "json" => Self::Json, "genesys" => Self::Genesys);
 

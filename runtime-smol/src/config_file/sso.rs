@@ -1,13 +1,19 @@
 //! `[web.sso]`: single sign-on to the workers' pages.
+use super::checks::readable;
 use super::finding::{Findings, Place};
 use super::options::{Draft, Opt, maybe, num, opt};
 use super::slot::Slot;
-use crate::settings::SsoKind;
+use crate::fetch::Url;
+use crate::settings::{SsoKind, SsoSettings};
 use std::net::IpAddr;
 
 /// `[web.sso]`
 pub(crate) const SSO: &[Opt<Draft>] = &[
-    opt("kind", |d| Slot::Word(&mut d.web.sso.kind), "Who says who a worker is: `off`, nobody; `header`, a proxy in front that has asked them."),
+    opt(
+        "kind",
+        |d| Slot::Word(&mut d.web.sso.kind),
+        "Who says who a worker is: `off`, nobody; `header`, a proxy in front that has asked them; `oidc`, an OpenID provider.",
+    ),
     opt(
         "match",
         |d| Slot::Word(&mut d.web.sso.column),
@@ -20,6 +26,41 @@ pub(crate) const SSO: &[Opt<Draft>] = &[
         "[\"10.0.0.5\", \"10.1.0.0/24\"]",
         |d| Slot::Texts(&mut d.web.sso.proxies),
         "With `kind` header: addresses or networks of the proxies that may set it; required. They must remove the header from what browsers send.",
+    ),
+    num(
+        "issuer",
+        0,
+        255,
+        |d| Slot::Text(&mut d.web.sso.issuer),
+        "`kind = \"oidc\"`: URL of the provider as it calls itself; below it is `/.well-known/openid-configuration`. Required.",
+    ),
+    num("client_id", 0, 255, |d| Slot::Text(&mut d.web.sso.client_id), "`kind = \"oidc\"`: our name at the provider. Required."),
+    maybe(
+        "client_secret",
+        "\"env:UC_SSO_SECRET\"",
+        |d| Slot::Secret(&mut d.web.sso.secret_ref),
+        "`kind = \"oidc\"`: where our secret at the provider is, `env:NAME` or `file:/path`. Default: none, a public client.",
+    ),
+    num(
+        "redirect_url",
+        0,
+        255,
+        |d| Slot::Text(&mut d.web.sso.redirect_url),
+        "`kind = \"oidc\"`: where the provider sends browsers back, this page's address with `/sso/callback`, as registered there. Required.",
+    ),
+    num(
+        "claim",
+        1,
+        64,
+        |d| Slot::Text(&mut d.web.sso.claim),
+        "`kind = \"oidc\"`: what of the provider's answer is the name, for example `preferred_username`, `email`, `sub`.",
+    ),
+    opt("scopes", |d| Slot::Texts(&mut d.web.sso.scopes), "`kind = \"oidc\"`: what the provider is asked for; `openid` must be among them."),
+    maybe(
+        "ca",
+        "\"/etc/uc-connector/sso-ca.pem\"",
+        |d| Slot::Path(&mut d.web.sso.ca),
+        "`kind = \"oidc\"`: PEM file with the CAs to trust there; default: the system's.",
     ),
 ];
 
@@ -68,7 +109,43 @@ pub(crate) fn check(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut F
                 findings.error(&at("web.sso.header"), format!("`{}` cannot be the name of a header", sso.header));
             }
         }
+        SsoKind::Oidc => oidc(sso, at, findings),
     }
+}
+
+fn oidc(sso: &SsoSettings, at: &impl Fn(&str) -> Place, findings: &mut Findings) {
+    for (name, text, sample) in
+        [("issuer", &sso.issuer, "https://login.example.com"), ("redirect_url", &sso.redirect_url, "https://uc.example.com/sso/callback")]
+    {
+        let place = at(&format!("web.sso.{name}"));
+        if text.is_empty() {
+            findings.error(&place, format!("`{name}` is missing in [web.sso]; write `{name} = \"{sample}\"`"));
+        } else if Url::parse(text).is_none() || text.contains(['?', '#']) {
+            findings.error(&place, format!("`{text}` is no URL; write `{name} = \"{sample}\"`"));
+        } else if is_far_in_clear(text) {
+            findings.error(&place, format!("logins would travel in clear; `{text}` must begin with `https://`"));
+        }
+    }
+    if !sso.redirect_url.is_empty() && !sso.redirect_url.ends_with("/sso/callback") {
+        findings.error(&at("web.sso.redirect_url"), format!("`{}` must end with `/sso/callback`, where logins come back", sso.redirect_url));
+    }
+    if sso.client_id.is_empty() {
+        findings.error(&at("web.sso.client_id"), "`client_id` is missing in [web.sso]; write `client_id = \"uc-connector\"`, as registered at the provider");
+    }
+    if !sso.scopes.iter().any(|scope| **scope == *"openid") {
+        findings.error(&at("web.sso.scopes"), "`scopes` lacks \"openid\", without which there is no login");
+    }
+    if let Some(path) = &sso.ca {
+        readable("ca", path, &at("web.sso.ca"), findings);
+    }
+}
+
+/// `http:` to another machine.
+fn is_far_in_clear(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+    host != "localhost" && !host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -90,6 +167,15 @@ mod tests {
             ("::/0", "2001:db9::1", true),
         ] {
             assert_eq!(Network::parse(network).unwrap().contains(address.parse().unwrap()), holds, "{network} {address}");
+        }
+        for (url, far) in [
+            ("http://127.0.0.1:8080/x", false),
+            ("http://[::1]:1/", false),
+            ("https://a.example.com", false),
+            ("http://a.example.com/", true),
+            ("http://10.0.0.1", true),
+        ] {
+            assert_eq!(is_far_in_clear(url), far, "{url}");
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.0/", "proxy", "10.0.0.0/-1"] {
             assert_eq!(Network::parse(wrong), None, "{wrong}");

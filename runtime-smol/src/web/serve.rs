@@ -107,8 +107,8 @@ async fn route(site: &Rc<Site>, asked: &Asked, door: Door, taken: &RefCell<Optio
         },
         Door::Pages if asked.path == describe::PATH => describe::answer(asked),
         Door::Pages if asked.path.starts_with("/api/") => api::answer(site, asked).await,
-        Door::Pages if asked.path.starts_with("/sso/") => sso::answer(site, asked),
         Door::Pages if asked.path.starts_with("/t/") => ticket::answer(site, asked),
+        Door::Pages if asked.path.starts_with("/sso/") => sso::answer(site, asked).await,
         Door::Pages => assets::answer(&site.assets, asked),
     }
 }

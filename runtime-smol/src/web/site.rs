@@ -6,6 +6,7 @@ use super::login::Gate;
 use super::pages::Pages;
 use super::request::Asked;
 use super::session::{self, SessionKey, Sessions};
+use super::sso::Oidc;
 use super::talk::{Ask, Told, Who};
 use super::ticket::Tickets;
 use crate::history::{History, Redirect, Redirects, now_ms};
@@ -47,6 +48,7 @@ pub(crate) struct Site {
     /// Requests of routers that wait for their answer.
     pub(crate) table: Table,
     pub(super) gate: Gate,
+    pub(super) oidc: Oidc,
     pub(super) pages: RefCell<Pages>,
     pub(super) sessions: RefCell<Sessions>,
     /// Links that let a worker in once.
@@ -92,6 +94,7 @@ impl Site {
             counts,
             table: Table::default(),
             gate: Gate::new(&settings.core)?,
+            oidc: Oidc::default(),
             pages: RefCell::default(),
             sessions: RefCell::new(sessions),
             tickets: RefCell::default(),

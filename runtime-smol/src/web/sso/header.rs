@@ -1,6 +1,6 @@
 //! A proxy in front has asked who it is and says so in a header. Anybody could send that header, so it counts from the proxies' own addresses only: those of the
 //! connection, never what `X-Forwarded-For` says.
-use super::{Why, back, enter, worker};
+use super::{Why, back, enter, unknown, worker};
 use crate::config_file::sso::Network;
 use crate::say;
 use crate::web::answer::{Reply, json_error};
@@ -34,10 +34,6 @@ pub(super) fn login(site: &Rc<Site>, asked: &Asked) -> Reply {
     let name = String::from_utf8_lossy(value.as_bytes());
     match worker(&settings, &name) {
         Some(who) => enter(site, &who),
-        None => {
-            let name: String = name.chars().take(80).collect();
-            say::failing(NoteLevel::Warn, &format!("single sign-on: no worker, or more than one, has the name {name:?} (option `web.sso.match`)"));
-            back(Why::Unknown)
-        }
+        None => unknown(&name),
     }
 }

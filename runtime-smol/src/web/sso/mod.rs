@@ -1,23 +1,31 @@
-//! Single sign-on: somebody else says who a worker is ([`header`]). What such a login may do is what one by password may do.
+//! Single sign-on: somebody else says who a worker is, a proxy ([`header`]) or an OpenID provider ([`oidc`]). What such a login may do is what one by password may do.
 //!
 //! People come here by links of the page and leave by redirects to it: `/login?why=WORD` shows a sentence in their language; the log has one for operators.
 mod header;
+mod oidc;
+mod pending;
+mod provider;
+mod token;
+
+pub(super) use oidc::Oidc;
 
 use super::answer::{Reply, json_error};
 use super::api;
 use super::request::Asked;
 use super::site::Site;
 use super::talk::Who;
+use crate::say;
 use crate::settings::{Settings, SsoColumn, SsoKind};
 use hyper::Method;
 use hyper::header::{ALLOW, LOCATION, SET_COOKIE};
 use std::rc::Rc;
+use uc_core::config::NoteLevel;
 
 /// Longest name we take from somebody else.
 const NAME_BYTES_MAX: usize = 256;
 
 /// Answers a request below `/sso/`.
-pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
+pub(super) async fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
     if asked.method != Method::GET {
         return json_error(405, "method", "this address takes GET").header(ALLOW, "GET");
     }
@@ -26,6 +34,8 @@ pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
     }
     match (site.settings().web.sso.kind, &*asked.path) {
         (SsoKind::Header, "/sso/login") => header::login(site, asked),
+        (SsoKind::Oidc, "/sso/login") => oidc::begin(site, asked).await,
+        (SsoKind::Oidc, "/sso/callback") => oidc::finish(site, asked).await,
         _ => json_error(404, "unknown", "there is nothing at this address"),
     }
 }
@@ -37,6 +47,10 @@ enum Why {
     Unknown,
     /// It did not work; to be tried again.
     Failed,
+    /// The provider does not answer.
+    Down,
+    /// It took too long, or belongs to another window.
+    Late,
 }
 
 /// Back to the login page, which says why.
@@ -44,8 +58,17 @@ fn back(why: Why) -> Reply {
     let word = match why {
         Why::Unknown => "unknown",
         Why::Failed => "failed",
+        Why::Down => "down",
+        Why::Late => "late",
     };
     Reply::new(303).header(LOCATION, format!("/login?why={word}"))
+}
+
+/// Nobody here has the told name.
+fn unknown(name: &str) -> Reply {
+    let name: String = name.chars().take(80).collect();
+    say::failing(NoteLevel::Warn, &format!("single sign-on: no worker, or more than one, has the name {name:?} (option `web.sso.match`)"));
+    back(Why::Unknown)
 }
 
 /// The worker who has this name.
