@@ -1,3 +1,4 @@
+//! ID tokens made here with keys of our own: each claim wrong once, each algorithm, forged signatures.
 use super::*;
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
