@@ -112,6 +112,7 @@ impl Presence {
             return;
         }
         let changed = slot.have != state;
+        let repeated = !changed && slot.ours.is_none();
         slot.have = state;
         slot.ours = None;
         slot.fresh_login &= !servers_own; // work after a call: the login is long past
@@ -124,7 +125,8 @@ impl Presence {
         }
         self.counters.foreign_changes += 1;
         if !self.governs(cx, dn, state) {
-            self.respect(cx, dn, state);
+            // Said once more, as some switches do, a state is nobody's new wish; its reasons may name another choice.
+            if repeated { self.adopt(cx, dn, state) } else { self.respect(cx, dn, state) }
         }
         if changed {
             self.say_state(cx, dn, state, true);

@@ -166,13 +166,11 @@ impl Presence {
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
     pub(super) fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
         for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
-            if change
-                && !(self.dns[dn.index()].hold == Hold::Foreign
-                    && self.dns[dn.index()].have == AgentState::LoggedOut
-                    && !cx.config.presence.sync_when_logged_out)
-            {
-                let slot = &mut self.dns[dn.index()];
+            let slot = &mut self.dns[dn.index()];
+            let by_hand = slot.hold == Hold::Foreign || slot.crossed;
+            if change && !(by_hand && slot.have == AgentState::LoggedOut && !cx.config.presence.sync_when_logged_out) {
                 slot.hold = Hold::None;
+                slot.crossed = false;
                 slot.failures = 0;
                 if let Some(at) = slot.retry_at.take() {
                     self.retries.remove(&(at.mono(), dn));

@@ -41,6 +41,15 @@ fn people_says(front_end: &FrontEnd, uri: &str) -> BTreeMap<Key, Value> {
     front_end.publications(uri).filter_map(said).collect()
 }
 
+/// Whether somebody's "available" has nothing to say any more, because a machine has told something since (`spec/ms-pres.md` 5.5, rule 4). Put back it would be the
+/// newest word again, and change what others see; so it may be left out.
+fn is_outdone(shadow: &FrontEnd, uri: &str, key: &Key) -> bool {
+    let states = || shadow.publications(uri).filter_map(|(key, row)| if let Value::State(state) = &row.value { Some((key, row, state)) } else { None });
+    let machine = states().filter(|(_, _, state)| state.kind == StateKind::Machine).map(|(_, row, _)| row.unix_ms).max();
+    let own = states().find(|(own, ..)| *own == key);
+    own.is_some_and(|(_, row, state)| state.availability.is_some_and(|n| n < 6_000) && machine > Some(row.unix_ms))
+}
+
 /// Whether a publication is this row of ours.
 fn is_row(value: &Value, row: &PublishedState) -> bool {
     match value {
@@ -128,7 +137,11 @@ impl World {
                 None => return Ours::Damage(format!("{key:?} is {value:?}, the worker's own was {:?}", should.get(key))),
             }
         }
-        let gone = should.iter().find(|(key, value)| !(is.contains_key(key) || (matches!(value, Value::Note(_)) && ours != Ours::Nothing)));
+        let missing = |(key, value): &(&Key, &Value)| match value {
+            Value::Note(_) => ours == Ours::Nothing,
+            _ => !is_outdone(&self.shadow, uri, key),
+        };
+        let gone = should.iter().filter(|(key, _)| !is.contains_key(key)).find(missing);
         if let Some((key, value)) = gone {
             return Ours::Damage(format!("{key:?} is gone, the worker's own was {value:?}"));
         }

@@ -4,6 +4,7 @@ use crate::config::NoteLevel;
 use crate::cx::Cx;
 use crate::id::{UcLinkId, UserId};
 use crate::note::Note;
+use crate::time::At;
 use crate::uc::UcSide;
 use crate::uc::dialog::hex_before_dot;
 use crate::uc::register::{EXPIRES_DEFAULT_S, is_busy, refusal_delay, uuid_of};
@@ -29,6 +30,8 @@ pub(super) struct Endpoint {
     pub(super) expires_s: Option<u32>,
     /// Highest CSeq of a registration event.
     pub(super) remote_cseq: Option<u32>,
+    /// A refresh that comes later may come too late: then the server has ended what it had of the endpoint, its subscription too.
+    pub(super) lapses_at: Option<At>,
 }
 
 impl UcSide {
@@ -82,7 +85,12 @@ impl UcSide {
         let granted = u64::from(expires_s) * 1000;
         let lead = if granted >= 2 * timers.register_lead_ms { timers.register_lead_ms } else { granted / 2 };
         let at = cx.now.mono + (granted - lead).max(timers.refresh_min_ms.min(granted.max(1000)));
+        let lapsed = it.endpoint.lapses_at.is_some_and(|at| cx.now.mono >= at.mono());
+        it.endpoint.lapses_at = Some((cx.now.mono + granted - lead / 2).into());
         cx.set(timer(user, PublisherTimer::Register), at);
+        if lapsed {
+            self.forget_self(cx, user);
+        }
     }
 
     pub(super) fn on_endpoint_left(&mut self, cx: &mut Cx<'_>, user: UserId) {
@@ -90,6 +98,7 @@ impl UcSide {
             it.endpoint.stands = false;
             it.endpoint.gruu = None;
             it.endpoint.due = false;
+            it.endpoint.lapses_at = None;
         }
         cx.clear(timer(user, PublisherTimer::Register));
     }

@@ -278,8 +278,8 @@ impl UcSide {
             PublisherTimer::Refresh => it.refresh = true,
             PublisherTimer::Retry => {
                 it.patience = Patience::Ready;
-                if it.own.has_unknown() {
-                    // Nobody said what the conflict was about.
+                if it.own.has_unknown() || it.sub.as_deref().is_some_and(|sub| sub.silent) {
+                    // Nobody said what the conflict was about, or that there was reason for one.
                     self.read_again(user);
                 }
             }

@@ -5,9 +5,14 @@
 use crate::codec::xml::{note_text, shown, user_state};
 use crate::config::{PublishConfig, PublishedState, StateRow};
 use crate::time::Mono;
-use crate::uc_event::{Lifetime, NoteText, OwnCategory, OwnValue, Publication, PublicationKey as Key, PublicationValue, RoamingSelf, UserState};
+use crate::uc_event::{Lifetime, NoteText, OwnCategory, OwnValue, Publication, PublicationKey as Key, PublicationValue, PublishTime, RoamingSelf, UserState};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+
+/// Instances of machine states begin with this (`spec/ms-pres.md` 5.4).
+const MACHINE_STATE: u32 = 3;
+/// The lowest number that is busy; below is available.
+const BUSY_MIN: u32 = 6000;
 
 /// Whose an instance is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -32,6 +37,7 @@ pub(super) struct Kept {
     lifetime: Lifetime,
     /// End of a time-bound one.
     until: Option<Mono>,
+    published: PublishTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -66,7 +72,11 @@ pub(super) enum Done {
 
 /// What stands for a worker.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct Own([Instance; 7]);
+pub(super) struct Own {
+    all: [Instance; 7],
+    /// When a machine of the worker's last told something.
+    machine_at: PublishTime,
+}
 
 /// What is wanted.
 #[derive(Clone, Copy)]
@@ -95,21 +105,21 @@ pub(super) struct Reading<'c> {
 
 impl Own {
     pub(super) fn at(&self, key: Key) -> &Instance {
-        &self.0[key as usize]
+        &self.all[key as usize]
     }
 
     pub(super) fn at_mut(&mut self, key: Key) -> &mut Instance {
-        &mut self.0[key as usize]
+        &mut self.all[key as usize]
     }
 
     /// Something of ours stands.
     pub(super) fn has_ours(&self) -> bool {
-        self.0.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale(_)))
+        self.all.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale(_)))
     }
 
     /// A conflict is not explained yet.
     pub(super) fn has_unknown(&self) -> bool {
-        self.0.iter().any(|it| it.by == By::Unknown)
+        self.all.iter().any(|it| it.by == By::Unknown)
     }
 
     /// The row stands, as far as it was let.
@@ -131,10 +141,19 @@ impl Own {
             (_, By::Unknown) => None,
             (Some(_), _) if it.hands_off => None,
             (Some(row), _) => Some(Done::Row(row)),
-            (None, By::Us(_) | By::Stale(_)) if it.restorable(want.now).is_some() => Some(Done::Restored),
+            (None, By::Us(_) | By::Stale(_)) if self.to_restore(key, want.now).is_some() => Some(Done::Restored),
             (None, By::Us(_) | By::Stale(_)) => Some(Done::Deleted),
             (None, By::Nobody | By::User) => None,
         }
+    }
+
+    /// What the worker had before ours, to be put back. Available that a machine has outdone since then says nothing any more (`spec/ms-pres.md` 5.5, rule 4): put
+    /// back it would be the newest word again, and hide that they are away.
+    fn to_restore(&self, key: Key, now: Mono) -> Option<&Kept> {
+        self.at(key).restorable(now).filter(|kept| match &kept.value {
+            KeptValue::State(state) => kept.published >= self.machine_at || state.availability.is_none_or(|n| n >= BUSY_MIN),
+            KeptValue::Note(_) => true,
+        })
     }
 
     /// The request that makes it so, and what it will have done.
@@ -144,7 +163,7 @@ impl Own {
         for key in Key::ALL {
             let Some(done) = self.verdict(key, want) else { continue };
             let it = self.at(key);
-            let (lifetime, expires_s, value) = match (done, it.restorable(want.now)) {
+            let (lifetime, expires_s, value) = match (done, self.to_restore(key, want.now)) {
                 (Done::Row(row), _) if timed(key) => (Lifetime::Time, Some(expires_s), PublicationValue::Row(row)),
                 (Done::Row(row), _) => (Lifetime::Static, None, PublicationValue::Row(row)),
                 (Done::Restored, Some(kept)) => (kept.lifetime(), kept.left_s(want.now), kept.value()),
@@ -205,7 +224,7 @@ impl Own {
 
     /// A new command: what a client of the worker's did stands no longer in the way. `acted`: it also may have outdone ours, which must be published anew.
     pub(super) fn command(&mut self, acted: bool) {
-        for it in &mut self.0 {
+        for it in &mut self.all {
             it.hands_off = false;
             if let (true, By::Us(row)) = (acted, it.by) {
                 it.by = By::Stale(Some(row));
@@ -215,7 +234,7 @@ impl Own {
 
     /// Rows changed: what stands of them is to be published anew.
     pub(super) fn outdate(&mut self, changed: impl Fn(StateRow) -> bool) {
-        for it in &mut self.0 {
+        for it in &mut self.all {
             if matches!(it.by, By::Us(row) if changed(row)) {
                 it.by = By::Stale(None);
             }
@@ -248,6 +267,8 @@ impl Own {
     pub(super) fn absorb(&mut self, doc: &RoamingSelf<'_>, reading: &Reading<'_>) -> Option<Option<Key>> {
         let mut acted: Option<Option<Key>> = None;
         let mut seen = [false; 7];
+        let machines = doc.categories.iter().filter(|c| c.name == "state" && c.instance >> 28 == MACHINE_STATE);
+        self.machine_at = machines.map(|c| c.publish_time).chain((!reading.full).then_some(self.machine_at)).max().unwrap_or_default();
         for category in &doc.categories {
             let Some(key) = key_of(category) else { continue };
             seen[key as usize] = true;
@@ -257,7 +278,7 @@ impl Own {
             }
         }
         if reading.full {
-            for (it, _) in self.0.iter_mut().zip(seen).filter(|(_, seen)| !seen) {
+            for (it, _) in self.all.iter_mut().zip(seen).filter(|(_, seen)| !seen) {
                 // Ended by itself, lost in a fail-over, or deleted: nothing that could be told from one another, but by the time.
                 it.vanish(it.ended(reading), reading.now);
             }
@@ -432,7 +453,7 @@ fn kept_of(category: &OwnCategory<'_>, now: Mono) -> Option<Box<Kept>> {
         OwnValue::Empty | OwnValue::Other => return None,
     };
     let until = category.expires_s.filter(|_| category.lifetime == Lifetime::Time).map(|s| now + u64::from(s) * 1000);
-    Some(Box::new(Kept { value, lifetime: category.lifetime, until }))
+    Some(Box::new(Kept { value, lifetime: category.lifetime, until, published: category.publish_time }))
 }
 
 /// Whether the content is that of a row.
@@ -466,10 +487,10 @@ fn is_text_of_ours(key: Key, category: &OwnCategory<'_>, config: &PublishConfig)
 
 impl Own {
     pub(super) fn fingerprint(&self, fp: &mut crate::fingerprint::Fp) {
-        for it in &self.0 {
+        for it in &self.all {
             fp.debug(&(it.version, it.by, it.lifetime, it.hands_off));
             if let Some(kept) = &it.kept {
-                fp.debug(&(&kept.value, kept.lifetime));
+                fp.debug(&(&kept.value, kept.lifetime, kept.published >= self.machine_at));
                 if let Some(until) = kept.until {
                     fp.time(until);
                 }

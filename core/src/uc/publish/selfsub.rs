@@ -33,6 +33,8 @@ pub(super) struct SelfSub {
     pub(super) due: bool,
     /// The whole table was read, and changes since.
     pub(super) fresh: bool,
+    /// A conflict told of a change that no notification has: unless one follows, the server has lost the subscription.
+    pub(super) silent: bool,
 }
 
 impl SelfSub {
@@ -48,6 +50,7 @@ impl SelfSub {
             live: false,
             due: false,
             fresh: false,
+            silent: false,
         }
     }
 }
@@ -173,6 +176,7 @@ impl UcSide {
         }
         let busy = it.busy;
         let full = it.sub.as_deref_mut().is_some_and(|sub| {
+            sub.silent = false;
             let table = answer || !doc.containers.is_empty();
             let full = !sub.fresh && table && (answer || !sub.live || !(sub.due || busy));
             sub.fresh |= full;

@@ -112,6 +112,9 @@ impl UcSide {
         let pauses = cx.config.publish.conflict_retry_ms;
         let delay = pauses.get(usize::from(it.conflicts)).copied();
         it.conflicts = it.conflicts.saturating_add(1);
+        if let Some(sub) = it.sub.as_deref_mut() {
+            sub.silent = true;
+        }
         if readable && (!explained || delay.is_none()) {
             self.read_again(user);
         }

@@ -47,8 +47,11 @@ impl Publisher {
         fp.debug(&(&self.uri, self.watcher, self.way, self.want, self.leaving, self.behind, self.told, self.failed));
         fp.debug(&(self.queued, self.busy, self.patience, &self.flight, self.tried, self.refresh, self.known, self.acted));
         fp.debug(&(self.conflicts, self.refusals, self.endpoint.stands, self.endpoint.due, self.endpoint.expires_s));
+        if let Some(at) = self.endpoint.lapses_at {
+            fp.time(at.mono());
+        }
         if let Some(sub) = &self.sub {
-            fp.debug(&(sub.live, sub.due, sub.fresh));
+            fp.debug(&(sub.live, sub.due, sub.fresh, sub.silent));
         }
         for time in [self.ours_until, self.failing_since].into_iter().flatten() {
             fp.time(time);

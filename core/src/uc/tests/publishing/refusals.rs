@@ -155,3 +155,32 @@ fn a_refresh_that_the_server_does_not_know() {
     assert!(gone.is_some() && s.sub.map(|sub| sub.call_id) != gone);
     assert_eq!(s.w.side.publisher(ALICE).unwrap().stands, Some(0));
 }
+
+#[test]
+fn a_registration_that_comes_too_late_is_a_new_one() {
+    for (refused_ms, again) in [(1_000, false), (40_000, true)] {
+        let mut c = publishing(1, KEEP);
+        c.uc.timers.retry_max_ms = 5_000;
+        let mut s = Server::standing(c, 0);
+        let before = s.sub.clone().unwrap().call_id;
+        // The refresh, some time before the registration ends.
+        let mut refused_until = None;
+        for _ in 0..40_000 {
+            s.w.run(1_000);
+            s.w.event(SIP0, UcEvent::KeepAlive);
+            while !s.w.sent.is_empty() {
+                let msg = s.take();
+                match msg.method {
+                    Method::Register if s.w.now < *refused_until.get_or_insert(s.w.now + refused_ms) => s.w.answer(&msg, 503, |r| r.retry_after_s = Some(1)),
+                    _ => s.answer(&msg),
+                }
+            }
+            if refused_until.is_some_and(|until| s.w.now > until + 20_000) {
+                break;
+            }
+        }
+        assert!(refused_until.is_some());
+        assert_eq!(s.sub.clone().unwrap().call_id != before, again, "what the server ended is subscribed anew, after {refused_ms} ms");
+        assert_eq!(s.w.side.publisher(ALICE).unwrap().stands, Some(0));
+    }
+}
