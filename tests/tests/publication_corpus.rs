@@ -97,7 +97,7 @@ fn publication(category: &OwnCategory<'_>) -> Option<Publication> {
         OwnValue::Empty => PublicationValue::Delete,
         OwnValue::UserState(state) => PublicationValue::State(Box::new(owned(state))),
         OwnValue::Note(note) => PublicationValue::Note(Box::new(NoteText { text: note.text.to_string().into(), kind: note.kind.to_string().into() })),
-        OwnValue::Other => return None,
+        OwnValue::Machine(_) | OwnValue::Other => return None,
     };
     Some(Publication { key, version: category.version, lifetime: category.lifetime, expires_s: category.expires_s, value })
 }

@@ -73,6 +73,8 @@ pub enum OwnValue<'a> {
     UserState(Box<UserState<'a>>),
     /// `note`
     Note(NoteText<'a>),
+    /// `state` of type `machineState`: its `availability`.
+    Machine(Option<u32>),
     /// Anything else.
     Other,
 }

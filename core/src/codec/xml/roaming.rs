@@ -100,23 +100,27 @@ fn value<'a>(doc: &mut Doc<'a>, name: &str) -> Result<OwnValue<'a>, XmlFault> {
 }
 
 fn state<'a>(doc: &mut Doc<'a>, element: &Element<'a>) -> Result<OwnValue<'a>, XmlFault> {
-    if doc.attribute(element, Ns::Xsi, "type").map(without_prefix).as_deref() != Some("userState") {
-        doc.skip()?;
-        return Ok(OwnValue::Other);
-    }
+    let is_user = match doc.attribute(element, Ns::Xsi, "type").map(without_prefix).as_deref() {
+        Some("userState") => true,
+        Some("machineState") => false,
+        _ => {
+            doc.skip()?;
+            return Ok(OwnValue::Other);
+        }
+    };
     let manual = doc.attribute(element, Ns::None, "manual").and_then(|manual| boolean(&manual));
     let mut out = UserState { availability: None, manual, activities: Vec::new() };
     while let Some(child) = doc.child()? {
         if child.is(Ns::State, "availability") && out.availability.is_none() {
             out.availability = number(trim(&doc.text()?));
-        } else if child.is(Ns::State, "activity") {
+        } else if is_user && child.is(Ns::State, "activity") {
             bounded(out.activities.len(), child.at, "activities in one state", ACTIVITIES_MAX)?;
             out.activities.push(activity(doc, &child)?);
         } else {
             doc.skip()?;
         }
     }
-    Ok(OwnValue::UserState(Box::new(out)))
+    Ok(if is_user { OwnValue::UserState(Box::new(out)) } else { OwnValue::Machine(out.availability) })
 }
 
 fn activity<'a>(doc: &mut Doc<'a>, element: &Element<'a>) -> Result<UserActivity<'a>, XmlFault> {

@@ -9,10 +9,10 @@ use crate::uc_event::{Lifetime, NoteText, OwnCategory, OwnValue, Publication, Pu
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Instances of machine states begin with this (`spec/ms-pres.md` 5.4).
-const MACHINE_STATE: u32 = 3;
 /// The lowest number that is busy; below is available.
-const BUSY_MIN: u32 = 6000;
+const BUSY_MIN: u32 = 6_000;
+/// The lowest number of a machine that was left.
+const AWAY_MIN: u32 = 15_000;
 
 /// Whose an instance is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,6 +76,8 @@ pub(super) struct Own {
     all: [Instance; 7],
     /// When a machine of the worker's last told something.
     machine_at: PublishTime,
+    /// The most active of them.
+    machine: u32,
 }
 
 /// What is wanted.
@@ -147,13 +149,16 @@ impl Own {
         }
     }
 
-    /// What the worker had before ours, to be put back. Available that a machine has outdone since then says nothing any more (`spec/ms-pres.md` 5.5, rule 4): put
-    /// back it would be the newest word again, and hide that they are away.
+    /// What the worker had before ours, to be put back: the newest word again. Available that a machine has outdone since then says nothing any more
+    /// (`spec/ms-pres.md` 5.5, rule 4); put back it would hide that they are away, left out it changes nothing, unless it stood before a choice until further notice.
     fn to_restore(&self, key: Key, now: Mono) -> Option<&Kept> {
-        self.at(key).restorable(now).filter(|kept| match &kept.value {
-            KeptValue::State(state) => kept.published >= self.machine_at || state.availability.is_none_or(|n| n >= BUSY_MIN),
-            KeptValue::Note(_) => true,
-        })
+        let further = match key {
+            Key::Timed2 => self.at(Key::Static2),
+            Key::Timed3 => self.at(Key::Static3),
+            _ => return self.at(key).restorable(now),
+        };
+        let outdone = |kept: &Kept| kept.is_available() && kept.published < self.machine_at && (further.by == By::Nobody || self.machine >= AWAY_MIN);
+        self.at(key).restorable(now).filter(|kept| !outdone(kept))
     }
 
     /// The request that makes it so, and what it will have done.
@@ -260,6 +265,13 @@ impl Own {
         })
     }
 
+    fn hear_machines(&mut self, doc: &RoamingSelf<'_>) {
+        let machines = || doc.categories.iter().filter_map(|c| if let OwnValue::Machine(Some(n)) = c.value { Some((c.publish_time, n)) } else { None });
+        if let (Some((at, _)), Some((_, n))) = (machines().max(), machines().min_by_key(|(_, n)| *n)) {
+            (self.machine_at, self.machine) = (at, n);
+        }
+    }
+
     /// Takes a document. Returns the state that a client of the worker's published, if one did something: `Some(None)` when only deletions were seen.
     ///
     /// Changes name whole categories, as known clients read them: what a named one does not list is gone, and `<category name="note"/>` empties it. Servers that
@@ -267,8 +279,7 @@ impl Own {
     pub(super) fn absorb(&mut self, doc: &RoamingSelf<'_>, reading: &Reading<'_>) -> Option<Option<Key>> {
         let mut acted: Option<Option<Key>> = None;
         let mut seen = [false; 7];
-        let machines = doc.categories.iter().filter(|c| c.name == "state" && c.instance >> 28 == MACHINE_STATE);
-        self.machine_at = machines.map(|c| c.publish_time).chain((!reading.full).then_some(self.machine_at)).max().unwrap_or_default();
+        self.hear_machines(doc);
         for category in &doc.categories {
             let Some(key) = key_of(category) else { continue };
             seen[key as usize] = true;
@@ -420,6 +431,10 @@ impl Instance {
 }
 
 impl Kept {
+    fn is_available(&self) -> bool {
+        matches!(&self.value, KeptValue::State(state) if state.availability.is_some_and(|n| n < BUSY_MIN))
+    }
+
     /// Something bound to an endpoint is bound to the user when we put it back: it was not our endpoint.
     fn lifetime(&self) -> Lifetime {
         if self.lifetime == Lifetime::Endpoint { Lifetime::User } else { self.lifetime }
@@ -450,7 +465,7 @@ fn kept_of(category: &OwnCategory<'_>, now: Mono) -> Option<Box<Kept>> {
     let value = match &category.value {
         OwnValue::UserState(state) => KeptValue::State(Box::new(user_state(state))),
         OwnValue::Note(note) => KeptValue::Note(Box::new(note_text(note))),
-        OwnValue::Empty | OwnValue::Other => return None,
+        OwnValue::Empty | OwnValue::Machine(_) | OwnValue::Other => return None,
     };
     let until = category.expires_s.filter(|_| category.lifetime == Lifetime::Time).map(|s| now + u64::from(s) * 1000);
     Some(Box::new(Kept { value, lifetime: category.lifetime, until, published: category.publish_time }))
@@ -490,7 +505,7 @@ impl Own {
         for it in &self.all {
             fp.debug(&(it.version, it.by, it.lifetime, it.hands_off));
             if let Some(kept) = &it.kept {
-                fp.debug(&(&kept.value, kept.lifetime, kept.published >= self.machine_at));
+                fp.debug(&(&kept.value, kept.lifetime, kept.published >= self.machine_at, self.machine));
                 if let Some(until) = kept.until {
                     fp.time(until);
                 }
