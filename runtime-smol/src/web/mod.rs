@@ -46,7 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use talk::{ASKS_MAX, Ask, Told};
 
 /// How long connections may take to end when the connector stops.
@@ -118,6 +118,23 @@ pub(crate) async fn pause(time: Duration) {
 /// What the web thread yields to the deciding thread where both want the same core: it has a third of its weight then. With more, a busy machine kept previews from pages.
 const NICE: i32 = 5;
 
+/// How long the web side keeps a core that others may want. The kernel would let it work on for milliseconds although presence waits on the same core.
+const TURN: Duration = Duration::from_micros(100);
+
+/// Runs what is to be done, and offers the core to others after every turn.
+async fn work(executor: &LocalExecutor<'_>) {
+    let mut since = Instant::now();
+    loop {
+        executor.tick().await;
+        if since.elapsed() >= TURN {
+            thread::yield_now();
+            // New connections and the deciding thread's news have their turn, too.
+            smol::future::yield_now().await;
+            since = Instant::now();
+        }
+    }
+}
+
 fn run(start: site::Start, pages: Option<Bound>, router: Option<Bound>, tells: &Receiver<Told>) {
     // On Linux this is the calling thread's alone. Where it is not allowed, all goes on as before.
     let _ = rustix::process::setpriority_process(None, NICE);
@@ -126,7 +143,7 @@ fn run(start: site::Start, pages: Option<Bound>, router: Option<Bound>, tells: &
         Ok(site) => Rc::new(site),
         Err(why) => return say::alarm(&why),
     };
-    smol::block_on(executor.run(async {
+    let serving = async {
         for (bound, door) in [(pages, Door::Pages), (router, Door::Router)] {
             if let Some(bound) = bound {
                 executor.spawn(door::accept_for_ever(Rc::clone(&site), bound, door)).detach();
@@ -150,5 +167,6 @@ fn run(start: site::Start, pages: Option<Bound>, router: Option<Bound>, tells: &
             }
         };
         smol::future::or(end, pause(FAREWELL)).await;
-    }));
+    };
+    smol::block_on(smol::future::or(serving, work(&executor)));
 }
