@@ -83,13 +83,17 @@ impl World {
         }
         let after = self.own_presence(worker);
         if before != after || own.by_hand() {
-            let open = self.books.order_is_open(self.now);
-            self.model.presence(worker, after.0, &after.1, None, open);
+            self.model.presence(worker, after.0, &after.1, None, self.may_go_unseen(worker));
         }
         self.front_end.publish_state(self.now, &uri, source(own), state);
         if own == Own::Menu {
             self.front_end.publish_state(self.now, &uri, Source::TimedUser, None);
         }
+    }
+
+    /// Whether a presence change now may come before or after a foreign hand, or never be told: who is not subscribed when it comes and goes again hears nothing.
+    pub(super) fn may_go_unseen(&self, worker: u16) -> bool {
+        self.books.order_is_open(self.now) || self.user_of(worker).and_then(|user| self.core.worker(user)).is_some_and(|view| !view.covered)
     }
 
     /// What the worker's own publications come to.

@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    fn user_of(&self, worker: u16) -> Option<UserId> {
+    pub(super) fn user_of(&self, worker: u16) -> Option<UserId> {
         self.core.directory().user_by_employee(&company::employee_of(worker))
     }
 

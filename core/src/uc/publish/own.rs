@@ -114,7 +114,7 @@ impl Own {
         &mut self.all[key as usize]
     }
 
-    /// Something of ours stands.
+    /// Something of ours stands, or something of the worker's is to be put back.
     pub(super) fn has_ours(&self) -> bool {
         self.all.iter().any(|it| matches!(it.by, By::Us(_) | By::Stale(_)))
     }
@@ -127,6 +127,11 @@ impl Own {
     /// The row stands, as far as it was let.
     pub(super) fn shows(&self, row: StateRow) -> bool {
         self.at(Key::Timed2).by == By::Us(row)
+    }
+
+    /// A row of ours stands, whichever.
+    pub(super) fn shows_any(&self) -> bool {
+        matches!(self.at(Key::Timed2).by, By::Us(_))
     }
 
     /// Nothing to send.
@@ -144,6 +149,8 @@ impl Own {
             (Some(_), _) if it.hands_off => None,
             (Some(row), _) => Some(Done::Row(row)),
             (None, By::Us(_) | By::Stale(_)) if self.to_restore(key, want.now).is_some() => Some(Done::Restored),
+            // Nothing stands, and nothing is to be put back any more.
+            (None, By::Stale(_)) if it.waits() => None,
             (None, By::Us(_) | By::Stale(_)) => Some(Done::Deleted),
             (None, By::Nobody | By::User) => None,
         }
@@ -158,7 +165,9 @@ impl Own {
             _ => return self.at(key).restorable(now),
         };
         let outdone = |kept: &Kept| kept.is_available() && kept.published < self.machine_at && (further.by == By::Nobody || self.machine >= AWAY_MIN);
-        self.at(key).restorable(now).filter(|kept| !outdone(kept))
+        // A client that is told to stay with a choice until further notice takes the time-bound one away.
+        let chosen_anew = |kept: &Kept| further.by == By::User && further.kept.as_deref().is_some_and(|choice| choice.published > kept.published);
+        self.at(key).restorable(now).filter(|kept| !outdone(kept) && !chosen_anew(kept))
     }
 
     /// The request that makes it so, and what it will have done.
@@ -299,6 +308,11 @@ impl Own {
                 if self.at_mut(key).end(key, reading) && key.is_state() {
                     acted = acted.or(Some(None));
                 }
+            }
+        }
+        for key in [Key::Timed2, Key::Timed3] {
+            if self.at(key).waits() && self.to_restore(key, reading.now).is_none() {
+                *self.at_mut(key) = Instance { hands_off: self.at(key).hands_off, ..Instance::default() };
             }
         }
         acted

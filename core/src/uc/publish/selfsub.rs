@@ -195,6 +195,8 @@ impl UcSide {
         if full {
             it.known = true;
             it.tried = it.tried.filter(|_| it.busy);
+            // Found to stand though nobody answered: its life is not known, and nothing is set to renew it.
+            it.refresh |= it.ours_until.is_none() && it.own.shows_any();
         }
         if let Some(key) = acted.filter(|_| it.wanted().is_some()) {
             it.acted = true;

@@ -130,6 +130,7 @@ fn an_answer_that_never_came_is_read_up() {
         s.asked();
         s.w.run(60_000);
         assert_eq!(s.serve(), ["published 0 Some(2)"]);
-        assert_eq!(s.asked(), if applied { "subscribe" } else { "subscribe service" });
+        // Also what was found to stand is published once more: how long it lasts is not known.
+        assert_eq!(s.asked(), "subscribe service");
     }
 }
