@@ -48,7 +48,9 @@ pub(crate) fn count(args: &[String]) -> Result<(), String> {
             }
             Ok(threads.first().copied().unwrap_or_default())
         };
-        let per = (total(LONG)? - total(SHORT)?) / ((LONG - SHORT) * COUNTED) as f64;
+        // The longer one last: its profile is what is kept.
+        let short = total(SHORT)?;
+        let per = (total(LONG)? - short) / ((LONG - SHORT) * COUNTED) as f64;
         println!("{transport}: {} instructions an update (user), deciding thread", thousands(per as u64));
     }
     Ok(())

@@ -5,7 +5,8 @@
 //! and by a differential test ([`super::fuzz()`]).
 use super::head::{Name, is_token, trim};
 use super::lines::{REQUIRE_LINE, SUPPORTED_LINE, USUAL_EVENT_LINE, USUAL_TYPE, USUAL_TYPE_LINE};
-use super::values::{self, State};
+use super::uri::name_addr;
+use super::values::{self, Items, State};
 use crate::codec::xml::decode_body;
 use crate::config::Limits;
 use crate::uc_event::{Body, Notify};
@@ -26,6 +27,7 @@ struct Found<'a> {
     /// The content type is [`USUAL_TYPE`].
     usual_type: bool,
     content_length: &'a [u8],
+    contact: &'a [u8],
 }
 
 /// Decodes a NOTIFY or BENOTIFY of the usual shape; `None` leaves it to the general path.
@@ -103,6 +105,7 @@ fn take<'a>(found: &mut Found<'a>, line: &'a [u8]) -> Option<()> {
         b'C' => match line.get(1)? {
             b'a' => (&mut found.call_id, line.strip_prefix(b"Call-ID: ")?),
             b'S' => (&mut found.cseq, line.strip_prefix(b"CSeq: ")?),
+            _ if line.starts_with(b"Contact: ") => (&mut found.contact, &line[9..]),
             _ => match line.strip_prefix(b"Content-Length: ") {
                 Some(value) => (&mut found.content_length, value),
                 None => (&mut found.content_type, line.strip_prefix(b"Content-Type: ")?),
@@ -159,8 +162,8 @@ fn finish<'a>(found: &Found<'a>, best_effort: bool, body: &'a [u8], limits: &Lim
         from_tag: values::tag(Name::From, found.from).ok()?,
         to_tag: values::tag(Name::To, found.to).ok()?,
         cseq,
+        contact: Items(found.contact).find_map(name_addr).and_then(|addr| values::text(Name::Contact, addr.uri).ok()),
         // Who sends these is left to the general path.
-        contact: None,
         record_routes: Vec::new(),
         event: values::event(found.event).ok()?,
         state: state.state,
@@ -181,6 +184,7 @@ mod tests {
 
     const SEED: &str = include_str!("../../../../corpus/sip/001-notify-seed.sip");
     const BENOTIFY: &str = include_str!("../../../../corpus/sip/030-benotify-single-doc.sip");
+    const KAMAILIO: &str = include_str!("../../../../corpus/kamailio/notify-update-busy-udp-presence-active.sip");
 
     /// What both paths say; the hot one may pass.
     fn both(text: &str) -> (Option<String>, String) {
@@ -194,9 +198,13 @@ mod tests {
 
     #[test]
     fn the_seed_takes_the_hot_path() {
-        for text in [SEED, BENOTIFY] {
+        for text in [SEED, BENOTIFY, KAMAILIO] {
             let (fast, slow) = both(text);
             assert_eq!(fast, Some(slow));
+        }
+        for contact in ["<sip:a@b>;q=0.5", "\"A, B\" <sip:a@b>", "sip:a@b", "*", "<sip:a@b>, <sip:c@d>", ",", "<sip:a@b", "<>"] {
+            let (fast, slow) = both(&SEED.replacen("Max-Forwards: 69", &format!("Contact: {contact}"), 1));
+            assert_eq!(fast, Some(slow), "{contact}");
         }
     }
 
@@ -212,7 +220,9 @@ mod tests {
             ("Max-Forwards: 69", "Max-Forwards: \u{e9}"),
             ("Max-Forwards: 69", "Max-Forwards: 6\t9"),
             ("Max-Forwards: 69", "Max-Forwards 69"),
-            ("Max-Forwards: 69", "Contact: <sip:a@b>"),
+            ("Max-Forwards: 69", "Contact: <sip:a@b>\r\nContact: <sip:c@d>"),
+            ("Max-Forwards: 69", "m: <sip:a@b>"),
+            ("Max-Forwards: 69", "Record-Route: <sip:a@b;lr>"),
             ("Max-Forwards: 69", "X-\u{e9}: 69"),
             ("CSeq: 4 NOTIFY", "CSeq: 4 BENOTIFY"),
             ("CSeq: 4 NOTIFY", "CSeq: 4294967296 NOTIFY"),
@@ -231,15 +241,17 @@ mod tests {
 
     #[test]
     fn every_cut_and_every_changed_byte_gives_the_same() {
-        let head = SEED.find("\r\n\r\n").expect("head") + 4;
-        for at in 0..head {
-            let cut: String = SEED[..at].into();
-            assert_eq!(both(&cut).0, None);
-            for byte in [b' ', b'\r', b'\n', b';', b'"', b'<', b'x', 0] {
-                let mut bytes: Vec<u8> = SEED.into();
-                bytes[at] = byte;
-                let (fast, slow) = both(core::str::from_utf8(&bytes).expect("text"));
-                assert!(fast.is_none_or(|fast| fast == slow), "{at} {byte}");
+        for seed in [SEED, KAMAILIO] {
+            let head = seed.find("\r\n\r\n").expect("head") + 4;
+            for at in 0..head {
+                let cut: String = seed[..at].into();
+                assert_eq!(both(&cut).0, None);
+                for byte in [b' ', b'\r', b'\n', b';', b'"', b'<', b'x', 0] {
+                    let mut bytes: Vec<u8> = seed.into();
+                    bytes[at] = byte;
+                    let (fast, slow) = both(core::str::from_utf8(&bytes).expect("text"));
+                    assert!(fast.is_none_or(|fast| fast == slow), "{at} {byte}");
+                }
             }
         }
     }
