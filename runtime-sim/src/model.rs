@@ -20,12 +20,35 @@ pub struct WorkerModel {
     pub note: String,
     /// Every foreign state that may stand: set since the last presence change, or so close before it that the order is open.
     pub hands: Vec<Hand>,
+    /// What was told last, before changes that nobody was subscribed to, and how many of `hands` there were then.
+    unheard: Option<(u32, String, usize)>,
     /// The last target of the mapping; a class that says to leave the agent alone is none.
     target: Option<Rule>,
     /// The last change may not have arrived: its request was answered with an error that is not repeated.
     pub excused: bool,
     /// A call came: T-Server changed the agent by itself, once or more.
     pub called: bool,
+}
+
+impl WorkerModel {
+    /// The hands that may stand. A change that came and went while nobody was subscribed is never told; one that stayed is, and ends what was before it.
+    fn standing(&self) -> &[Hand] {
+        match &self.unheard {
+            Some((availability, token, before)) if (*availability, token) != (self.availability, &self.token) => &self.hands[*before..],
+            _ => &self.hands,
+        }
+    }
+}
+
+/// When a presence change is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// At once.
+    AtOnce,
+    /// It may cross a foreign hand that came before it.
+    Crossing,
+    /// Nobody is subscribed: what it has come to is heard later.
+    Late,
 }
 
 /// What the contact centre may show.
@@ -96,21 +119,27 @@ impl Model {
         self.way
     }
 
-    /// A worker's presence changed. `may_cross`: the change may still cross a foreign hand that came before it.
-    pub fn presence(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>, may_cross: bool) {
+    /// A worker's presence changed.
+    pub fn presence(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>, heard: Heard) {
         let rule = self.rules.rules[Class::of(availability) as usize];
         let it = self.workers.entry(worker).or_default();
         let same = it.availability == availability && it.token == token;
-        (it.availability, it.token) = (availability, token.to_string());
+        let before = (it.availability, std::mem::replace(&mut it.token, token.to_string()));
+        it.availability = availability;
         if let Some(note) = note {
             it.note = note.to_string();
         }
         if rule != Rule::Ignore {
             it.target = Some(rule);
         }
-        // What is published again unchanged ends nothing.
-        if !same && !may_cross && rule != Rule::Ignore {
-            it.hands.clear();
+        match heard {
+            Heard::Late if !same && it.unheard.is_none() => it.unheard = Some((before.0, before.1, it.hands.len())),
+            // What is published again unchanged ends nothing.
+            Heard::AtOnce if !same && rule != Rule::Ignore => {
+                it.hands.clear();
+                it.unheard = None;
+            }
+            _ => {}
         }
     }
 
@@ -133,6 +162,7 @@ impl Model {
     pub fn settle(&mut self, busy: impl Fn(u16) -> bool) {
         for (id, worker) in &mut self.workers {
             worker.hands.clear();
+            worker.unheard = None;
             worker.excused = false;
             worker.called = busy(*id);
         }
@@ -162,7 +192,7 @@ impl Model {
             Rule::NotReady { .. } => vec![Shown::NotReady],
             Rule::Logout => vec![Shown::LoggedOut],
         };
-        for hand in &it.hands {
+        for hand in it.standing() {
             let rule = if *hand == Hand::Logout { self.rules.foreign_logout } else { self.rules.foreign };
             if rule == ForeignRule::UntilNextPresence {
                 match hand {
@@ -173,7 +203,7 @@ impl Model {
         }
         // Where nothing is kept up, or what T-Server chose stands, calls leave their traces; so they do while another hand's state stands: who made the agent
         // ready behind our back, the hand or T-Server after a call, cannot be told apart.
-        if it.called && (self.way == Way::Normal || self.stand || !it.hands.is_empty()) {
+        if it.called && (self.way == Way::Normal || self.stand || !it.standing().is_empty()) {
             shown.extend([Shown::Ready, Shown::NotReady]);
         }
         shown.sort_unstable();
@@ -202,29 +232,47 @@ mod tests {
     fn the_last_presence_decides() {
         let mut m = model();
         assert_eq!(m.expect(0), Expect::Anything);
-        m.presence(0, 3500, "", None, false);
-        m.presence(0, 6500, "", None, false);
+        m.presence(0, 3500, "", None, Heard::AtOnce);
+        m.presence(0, 6500, "", None, Heard::AtOnce);
         assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::NotReady]));
-        m.presence(0, 18500, "", None, false);
+        m.presence(0, 18500, "", None, Heard::AtOnce);
         assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::LoggedOut]));
     }
 
     #[test]
     fn after_unknown_presence_anything_goes() {
         let mut m = model();
-        m.presence(0, 3500, "", None, false);
-        m.presence(0, 0, "", None, false);
+        m.presence(0, 3500, "", None, Heard::AtOnce);
+        m.presence(0, 0, "", None, Heard::AtOnce);
         assert_eq!(m.expect(0), Expect::Anything);
     }
 
     #[test]
     fn a_foreign_hand_stands_until_the_next_presence() {
         let mut m = model();
-        m.presence(0, 3500, "", None, false);
+        m.presence(0, 3500, "", None, Heard::AtOnce);
         m.foreign(0, Hand::NotReady);
         assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::NotReady]));
-        m.presence(0, 5000, "", None, false);
+        m.presence(0, 5000, "", None, Heard::AtOnce);
         assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
         assert_eq!(m.status(0), Some("idle-online"));
+    }
+
+    #[test]
+    fn what_came_and_went_unheard_ends_nothing() {
+        let mut m = model();
+        m.presence(0, 3500, "", None, Heard::AtOnce);
+        m.foreign(0, Hand::NotReady);
+        m.presence(0, 6500, "in-a-meeting", None, Heard::Late);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::NotReady]));
+        m.presence(0, 3500, "", None, Heard::Late);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::NotReady]));
+        m.presence(0, 5000, "", None, Heard::Late);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
+        // The order of a hand in the meantime and of what is heard then is open.
+        m.foreign(0, Hand::Logout);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::LoggedOut]));
+        m.presence(0, 3500, "", None, Heard::AtOnce);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
     }
 }

@@ -6,6 +6,7 @@ use crate::arb::RINGS_MS;
 use crate::both::Way;
 use crate::checkers::{Kept, Ours, WorkerTruth};
 use crate::company;
+use crate::model::Heard;
 use crate::peers::front_end::{Activity, FrontEnd, Key, Publication, Source, StateKind, TIMED_USER_STATE, Value};
 use crate::peers::tserver::{AFTER_CALL_WORK, CallPlan, ChangedBy, LEGAL_GUARD};
 use crate::steps::{Own, Step};
@@ -83,7 +84,7 @@ impl World {
         }
         let after = self.own_presence(worker);
         if before != after || own.by_hand() {
-            self.model.presence(worker, after.0, &after.1, None, self.may_go_unseen(worker));
+            self.model.presence(worker, after.0, &after.1, None, self.heard(worker));
         }
         self.front_end.publish_state(self.now, &uri, source(own), state);
         if own == Own::Menu {
@@ -91,9 +92,16 @@ impl World {
         }
     }
 
-    /// Whether a presence change now may come before or after a foreign hand, or never be told: who is not subscribed when it comes and goes again hears nothing.
-    pub(super) fn may_go_unseen(&self, worker: u16) -> bool {
-        self.books.order_is_open(self.now) || self.user_of(worker).and_then(|user| self.core.worker(user)).is_some_and(|view| !view.covered)
+    /// When a presence change now is heard: not before there is a subscription again, whoever does not know yet that it is lost.
+    pub(super) fn heard(&self, worker: u16) -> Heard {
+        let covered = self.user_of(worker).and_then(|user| self.core.worker(user)).is_none_or(|view| view.covered);
+        if self.books.order_is_open(self.now) {
+            Heard::Crossing
+        } else if covered && self.front_end.subscriptions_of(&company::uri_of(worker), false) > 0 {
+            Heard::AtOnce
+        } else {
+            Heard::Late
+        }
     }
 
     /// What the worker's own publications come to.

@@ -53,7 +53,7 @@ impl World {
     }
 
     fn publish(&mut self, worker: u16, availability: u32, token: &str, note: Option<&str>) {
-        self.model.presence(worker, availability, token, note, self.may_go_unseen(worker));
+        self.model.presence(worker, availability, token, note, self.heard(worker));
         self.publish_own(worker, availability, token, note);
         if self.options.both.way.publishes() {
             // What was put back for the worker is theirs, whoever wrote it last.

@@ -208,6 +208,8 @@ impl Own {
                     it.lifetime = it.kept.as_ref().map_or(Lifetime::Static, |kept| kept.lifetime());
                     it.version = version;
                 }
+                // Heard of while the deletion was under way, and gone with it: a new instance has the version of the one it follows.
+                Done::Deleted if matches!(it.by, By::Nobody | By::User) && it.kept.is_some() => (it.by, it.version) = (By::Stale(None), 0),
                 Done::Deleted => *it = Instance { hands_off: it.hands_off, ..Instance::default() },
             }
             // The answer to our own request: whatever it says of the instance is our doing.
@@ -352,13 +354,15 @@ impl Instance {
             // The answer will say so, too.
             return false;
         }
+        // A newer version than ours that has no text of ours on it: the worker chose what we show, too.
+        let same = reading.full && (category.version <= self.version || is_text_of_ours(key, category, reading.config));
         let ours = match self.by {
-            By::Us(row) => Some(row).filter(|_| reading.full).into_iter(),
+            By::Us(row) => Some(row).filter(|_| same).into_iter(),
             _ => None.into_iter(),
         };
         let mut ours = ours.chain(reading.tried);
         self.lifetime = category.lifetime;
-        if reading.full && matches!(self.by, By::Stale(Some(row)) if is_row(key, category, row, reading.config)) {
+        if same && matches!(self.by, By::Stale(Some(row)) if is_row(key, category, row, reading.config)) {
             self.version = category.version;
             return false;
         }
@@ -384,9 +388,13 @@ impl Instance {
     fn end(&mut self, key: Key, reading: &Reading<'_>) -> bool {
         let ended = self.ended(reading);
         let acted = reading.known && !ended && self.by != By::Nobody && !self.waits();
+        let deleting = reading.flight.contains(&(key, Done::Deleted));
+        // Perhaps by our deletion, which was not meant for it: the answer tells.
+        let aside = self.kept.take_if(|_| deleting && self.by == By::User);
         self.hands_off |= acted;
         self.vanish(ended, reading.now);
-        acted && !reading.flight.contains(&(key, Done::Deleted))
+        self.kept = self.kept.take().or(aside);
+        acted && !deleting
     }
 
     /// Nothing stands, and the worker's own content is to be put back.

@@ -134,3 +134,28 @@ fn an_answer_that_never_came_is_read_up() {
         assert_eq!(s.asked(), "subscribe service");
     }
 }
+
+#[test]
+fn what_our_deletion_took_along_is_put_back() {
+    for told in [false, true] {
+        let mut s = Server::standing(publishing(1, KEEP), 0);
+        s.command(None);
+        let deletion = s.take();
+        // The worker takes our note away and writes one: with the version that ours had.
+        s.client(Key::Note200, None);
+        s.tell(&[Key::Note200]);
+        s.client(Key::Note200, Some(note("In Bonn")));
+        s.tell(&[Key::Note200]);
+        assert_eq!(s.shows(Key::Note200), Some((1, "In Bonn".into())));
+        if told {
+            s.store(&deletion);
+            s.tell(&Key::ALL);
+            s.w.answer(&deletion, 200, |_| {});
+        } else {
+            s.answer(&deletion);
+        }
+        assert_eq!(s.serve(), ["published 0 None"]);
+        assert_eq!(s.shows(Key::Note200), Some((1, "In Bonn".into())));
+        assert!(s.shows(Key::Timed2).is_none() && s.shows(Key::Note300).is_none());
+    }
+}

@@ -328,3 +328,17 @@ fn who_comes_back_as_another_worker_waits_until_the_earlier_one_is_withdrawn() {
     assert_eq!(s.shows(Key::Timed2), Some((1, "9500 Legal Guard".into())));
     assert_eq!(s.w.side.publishers(), 1);
 }
+
+#[test]
+fn the_same_as_ours_by_another_hand_is_an_action() {
+    let mut s = Server::standing(publishing(1, LEAVE), 2);
+    lose(&mut s);
+    for key in TIMED {
+        s.client(key, Some(state(6500, "")));
+    }
+    back(&mut s);
+    assert_eq!(s.serve(), [stated(6500, Activity::None)]);
+    s.command(None);
+    assert_eq!(s.serve(), ["published 0 None"]);
+    assert_eq!(s.shows(Key::Timed2), Some((2, "6500".into())));
+}
