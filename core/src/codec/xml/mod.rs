@@ -1,8 +1,8 @@
 //! XML bodies: categories documents, RLMI lists, multipart, batch subscriptions, registration events, a worker's own publications and what is published on
 //! their behalf (`spec/ms-pres.md` 3.5, 4, 5, 6), PIDF and dialog-info of standard presence (9).
 //!
-//! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by `hot` without allocation;
-//! everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
+//! Pure functions from bytes to types that borrow from them, and back. A document of the Front End's usual shape is read by `hot` without allocation,
+//! plain PIDF by `plain`; everything else by quick-xml behind `doc`. Faults are values: a part of a list that cannot be read spoils nothing but itself.
 //!
 //! Not read here: what clients publish; it comes out as [`Body::Unsupported`].
 mod attributes;
@@ -19,6 +19,7 @@ mod multipart;
 mod owned;
 mod pidf;
 mod pidf_write;
+mod plain;
 mod publish;
 mod refusal;
 mod registration;
@@ -86,14 +87,17 @@ fn decode_categories<'a>(body: &'a [u8], limits: &Limits) -> Result<CategoryDoc<
     categories::decode(body, limits.xml_depth_max)
 }
 
-/// What a fuzzer calls: every reader over the same bytes, and the hot pass against the general one.
+/// What a fuzzer calls: every reader over the same bytes, and the hot passes against the general ones.
 ///
 /// # Panics
-/// When the two readings of a categories document differ. Never otherwise, whatever the bytes.
+/// When the two readings of a document differ. Never otherwise, whatever the bytes.
 pub fn fuzz(data: &[u8]) {
     let limits = Limits::default();
     if let Some(hot) = hot::decode(data) {
         assert_eq!(Ok(hot), categories::decode(data, limits.xml_depth_max));
+    }
+    if let Ok(hot) = pidf::hot(data) {
+        assert_eq!(Ok(hot), pidf::general(data, limits.xml_depth_max));
     }
     let types = [
         "application/msrtc-event-categories+xml",

@@ -2,11 +2,13 @@
 //!
 //! What several devices say stands in one document, one tuple and one person each, so everything is judged per tuple or person and the most engaged counts.
 //! The availability number of its class is what comes out: everything behind the decoder sees one kind of document. Elements are told by their local name,
-//! because the drafts before RFC 4480, which old telephones still speak, had other namespaces.
+//! because the drafts before RFC 4480, which old telephones still speak, had other namespaces. Plain documents, as servers write them, are walked by
+//! [`super::plain`], all others by [`super::doc`]; what they mean is the same code.
 //!
 //! Not read: partial documents (RFC 5263), contacts, and what RPID says about places and moods.
-use super::doc::{Doc, Element, Ns, trim, trimmed};
+use super::doc::{Doc, Ns, trim, trimmed};
 use super::fault::{XmlFault, quote};
+use super::plain::{self, Plain, Unusual, Walk};
 use super::values::{is_sip_uri, uri_fault};
 use crate::uc_event::{CategoryDoc, Found, NoteValue, StateExtra, StateValue};
 use alloc::borrow::Cow;
@@ -102,53 +104,89 @@ struct Verdict {
     token: &'static str,
 }
 
+/// The namespace of the root.
+const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
+
 /// Reads a `presence` document. `entity` may be `pres:`, which becomes `sip:`.
 pub(super) fn decode(bytes: &[u8], depth_max: u32) -> Result<CategoryDoc<'_>, XmlFault> {
-    let (mut doc, root) = Doc::open(bytes, depth_max)?;
-    if !root.is(Ns::Pidf, "presence") {
-        return Err(XmlFault::Root { found: quote(root.local()), wanted: "presence" });
+    if depth_max >= plain::DEPTH
+        && let Ok(doc) = hot(bytes)
+    {
+        return Ok(doc);
     }
-    let uri = entity(&doc, &root)?;
-    let mut sum = Sum::default();
-    while let Some(child) = doc.child()? {
-        match child.local() {
-            "tuple" => sum.add(source(&mut doc, false)?),
-            "person" => sum.add(source(&mut doc, true)?),
-            "note" => keep(&mut sum.notes[2], doc.text()?),
-            _ => doc.skip()?,
-        }
+    general(bytes, depth_max)
+}
+
+/// Reads a plain document.
+pub(super) fn hot(bytes: &[u8]) -> Result<CategoryDoc<'_>, Unusual> {
+    let (mut doc, root) = Plain::open(bytes, "entity")?;
+    if root.name != "presence" || root.namespace != PIDF {
+        return Err(Unusual);
     }
+    let uri = sip(Cow::Borrowed(root.attribute.ok_or(Unusual)?));
+    if !is_sip_uri(&uri) {
+        return Err(Unusual);
+    }
+    let sum = sum(&mut doc)?;
     doc.finish()?;
     Ok(sum.document(uri))
 }
 
-fn entity<'a>(doc: &Doc<'a>, root: &Element<'a>) -> Result<Cow<'a, str>, XmlFault> {
-    let uri = doc.attribute(root, Ns::None, "entity").ok_or(XmlFault::AttributeMissing { at: root.at, name: "entity" })?;
-    let uri = trimmed(uri);
-    let uri = match uri.split_at_checked(5) {
+/// Reads any document.
+pub(super) fn general(bytes: &[u8], depth_max: u32) -> Result<CategoryDoc<'_>, XmlFault> {
+    let (mut doc, root) = Doc::open(bytes, depth_max)?;
+    if !root.is(Ns::Pidf, "presence") {
+        return Err(XmlFault::Root { found: quote(root.local()), wanted: "presence" });
+    }
+    let entity = doc.attribute(&root, Ns::None, "entity").ok_or(XmlFault::AttributeMissing { at: root.at, name: "entity" })?;
+    let uri = sip(entity);
+    if !is_sip_uri(&uri) {
+        return Err(uri_fault(&uri, root.at));
+    }
+    let sum = sum(&mut doc)?;
+    doc.finish()?;
+    Ok(sum.document(uri))
+}
+
+/// The URI of an `entity`.
+fn sip(entity: Cow<'_, str>) -> Cow<'_, str> {
+    let uri = trimmed(entity);
+    match uri.split_at_checked(5) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("pres:") => Cow::Owned(String::from("sip:") + rest),
         _ => uri,
-    };
-    if is_sip_uri(&uri) { Ok(uri) } else { Err(uri_fault(&uri, root.at)) }
+    }
+}
+
+fn sum<'a, D: Walk<'a>>(doc: &mut D) -> Result<Sum<'a>, D::Stop> {
+    let mut sum = Sum::default();
+    while let Some(child) = doc.child()? {
+        match child {
+            "tuple" => sum.add(source(doc, false)?),
+            "person" => sum.add(source(doc, true)?),
+            "note" => keep(&mut sum.notes[2], doc.text()?),
+            _ => doc.skip()?,
+        }
+    }
+    Ok(sum)
 }
 
 /// Reads a tuple or a person; what old devices put into `status` counts as if it stood beside it.
-fn source<'a>(doc: &mut Doc<'a>, person: bool) -> Result<Source<'a>, XmlFault> {
+fn source<'a, D: Walk<'a>>(doc: &mut D, person: bool) -> Result<Source<'a>, D::Stop> {
     let mut out = Source { person, ..Source::default() };
     while let Some(child) = doc.child()? {
-        if child.local() != "status" {
-            detail(doc, &child, &mut out)?;
+        if child != "status" {
+            detail(doc, child, &mut out)?;
             continue;
         }
         while let Some(child) = doc.child()? {
-            detail(doc, &child, &mut out)?;
+            detail(doc, child, &mut out)?;
         }
     }
     Ok(out)
 }
 
-fn detail<'a>(doc: &mut Doc<'a>, element: &Element<'a>, out: &mut Source<'a>) -> Result<(), XmlFault> {
-    match element.local() {
+fn detail<'a, D: Walk<'a>>(doc: &mut D, element: &str, out: &mut Source<'a>) -> Result<(), D::Stop> {
+    match element {
         "basic" => match trim(&doc.text()?) {
             text if text.eq_ignore_ascii_case("open") => out.open = Some(true),
             text if text.eq_ignore_ascii_case("closed") => out.open = Some(false),
@@ -163,10 +201,10 @@ fn detail<'a>(doc: &mut Doc<'a>, element: &Element<'a>, out: &mut Source<'a>) ->
     Ok(())
 }
 
-fn activities<'a>(doc: &mut Doc<'a>, out: &mut Source<'a>) -> Result<(), XmlFault> {
+fn activities<'a, D: Walk<'a>>(doc: &mut D, out: &mut Source<'a>) -> Result<(), D::Stop> {
     out.told = true;
     while let Some(child) = doc.child()? {
-        match child.local() {
+        match child {
             // The form of the drafts: <activity>busy</activity>.
             "activity" => {
                 let text = doc.text()?;
@@ -308,7 +346,8 @@ mod tests {
             "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
              xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' xmlns:ep='urn:ietf:params:xml:ns:pidf:status:rpid' entity='pres:a@b'>{content}</presence>"
         );
-        let doc = decode(text.as_bytes(), 32).unwrap();
+        let doc = general(text.as_bytes(), 32).unwrap();
+        assert!(hot(text.as_bytes()).is_err() || decode(text.as_bytes(), 32).as_ref() == Ok(&doc), "{text}");
         assert_eq!(doc.uri, "sip:a@b");
         let Found::Value(state) = doc.state else { panic!("no state in {text}") };
         let note = match doc.note {
