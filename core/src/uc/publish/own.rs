@@ -53,6 +53,8 @@ pub(super) struct Instance {
     pub(super) by: By,
     /// Of what stands.
     lifetime: Lifetime,
+    /// When the server says that ours was published; zero: it did not say.
+    published: PublishTime,
     /// A client of the worker's changed it under our publication: ours is not put there again until the next command.
     pub(super) hands_off: bool,
     /// The worker's own content: what stands, or what stood before ours.
@@ -216,7 +218,15 @@ impl Own {
             let said = doc.into_iter().flat_map(|doc| &doc.categories).find(|c| key_of(c) == Some(*key));
             if let Some(said) = said.filter(|c| c.value != OwnValue::Empty) {
                 it.version = said.version;
+                it.published = said.publish_time;
             }
+        }
+    }
+
+    /// A request that changes these goes out: when they were published is not known any more.
+    pub(super) fn begin(&mut self, flight: &[(Key, Done)]) {
+        for (key, _) in flight {
+            self.at_mut(*key).published = PublishTime::default();
         }
     }
 
@@ -348,14 +358,18 @@ impl Instance {
             return self.end(key, reading);
         }
         if !reading.full && category.version <= self.version && self.is_known(key, category, reading) {
+            if category.version == self.version && flight.is_none() {
+                self.published = category.publish_time;
+            }
             return false;
         }
         if !reading.full && category.version == self.version.saturating_add(1) && flight.is_some_and(|done| self.is_doing(key, category, done, reading)) {
-            // The answer will say so, too.
+            // The answer will say so, too, but perhaps not when.
+            self.published = category.publish_time;
             return false;
         }
-        // A newer version than ours that has no text of ours on it: the worker chose what we show, too.
-        let same = reading.full && (category.version <= self.version || is_text_of_ours(key, category, reading.config));
+        let same = reading.full && (self.is_as_it_was(category) || is_text_of_ours(key, category, reading.config));
+        self.published = category.publish_time;
         let ours = match self.by {
             By::Us(row) => Some(row).filter(|_| same).into_iter(),
             _ => None.into_iter(),
@@ -420,6 +434,12 @@ impl Instance {
             By::Stale(row) => is_text_of_ours(key, category, reading.config) || row.is_some_and(|row| is_row(key, category, row, reading.config)),
             By::User => self.keeps(kept_of(category, reading.now).as_deref()),
         }
+    }
+
+    /// Whether a table after a gap may have what stood before it: published then, and no newer version. Else the worker chose what we show, too.
+    fn is_as_it_was(&self, category: &OwnCategory<'_>) -> bool {
+        let unknown = PublishTime::default();
+        category.version <= self.version && (self.published == category.publish_time || self.published == unknown || category.publish_time == unknown)
     }
 
     /// Whether the worker's own content here is this, whatever its lifetime.
@@ -525,7 +545,7 @@ fn is_text_of_ours(key: Key, category: &OwnCategory<'_>, config: &PublishConfig)
 impl Own {
     pub(super) fn fingerprint(&self, fp: &mut crate::fingerprint::Fp) {
         for it in &self.all {
-            fp.debug(&(it.version, it.by, it.lifetime, it.hands_off));
+            fp.debug(&(it.version, it.by, it.lifetime, it.hands_off, it.published != PublishTime::default()));
             if let Some(kept) = &it.kept {
                 fp.debug(&(&kept.value, kept.lifetime, kept.published >= self.machine_at, self.machine));
                 if let Some(until) = kept.until {

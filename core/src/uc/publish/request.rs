@@ -126,6 +126,7 @@ impl Publisher {
         let config = &cx.config.uc;
         let want = self.want(cx);
         let (publications, flight) = self.own.plan(want, cx.config.publish.expires_s);
+        self.own.begin(&flight);
         self.flight = flight;
         self.tried = want.row.map(|(row, _)| row);
         self.cseq += 1;

@@ -119,7 +119,7 @@ fn an_answer_that_never_came_is_read_up() {
             let states = s.w.directory.config().publish.states.clone();
             let SipBody::Publish(p) = &lost.body else { panic!() };
             for p in p {
-                s.table.insert(p.key, Stored { version: 1, lifetime: p.lifetime, expires_s: p.expires_s, value: value_of(p, &states) });
+                s.table.insert(p.key, Stored { version: 1, at: 1, lifetime: p.lifetime, expires_s: p.expires_s, value: value_of(p, &states) });
             }
             let _ = (facts, before);
         }

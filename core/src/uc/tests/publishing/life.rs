@@ -90,7 +90,7 @@ fn a_request_that_was_under_way_is_asked_for_again() {
     let states = s.w.directory.config().publish.states.clone();
     let SipBody::Publish(p) = &msg.body else { panic!() };
     for p in p {
-        s.table.insert(p.key, Stored { version: 1, lifetime: p.lifetime, expires_s: p.expires_s, value: value_of(p, &states) });
+        s.table.insert(p.key, Stored { version: 1, at: 1, lifetime: p.lifetime, expires_s: p.expires_s, value: value_of(p, &states) });
     }
     lose(&mut s);
     back(&mut s);
@@ -331,14 +331,20 @@ fn who_comes_back_as_another_worker_waits_until_the_earlier_one_is_withdrawn() {
 
 #[test]
 fn the_same_as_ours_by_another_hand_is_an_action() {
-    let mut s = Server::standing(publishing(1, LEAVE), 2);
-    lose(&mut s);
-    for key in TIMED {
-        s.client(key, Some(state(6500, "")));
+    for anew in [false, true] {
+        let mut s = Server::standing(publishing(1, LEAVE), 2);
+        lose(&mut s);
+        s.time = 2;
+        for key in TIMED {
+            if anew {
+                s.client(key, None);
+            }
+            s.client(key, Some(state(6500, "")));
+        }
+        back(&mut s);
+        assert_eq!(s.serve(), [stated(6500, Activity::None)]);
+        s.command(None);
+        assert_eq!(s.serve(), ["published 0 None"]);
+        assert_eq!(s.shows(Key::Timed2), Some((if anew { 1 } else { 2 }, "6500".into())));
     }
-    back(&mut s);
-    assert_eq!(s.serve(), [stated(6500, Activity::None)]);
-    s.command(None);
-    assert_eq!(s.serve(), ["published 0 None"]);
-    assert_eq!(s.shows(Key::Timed2), Some((2, "6500".into())));
 }

@@ -45,6 +45,8 @@ const LEAVE: PublishWay = PublishWay::Endpoint { keep: false };
 #[derive(Clone, Debug, PartialEq)]
 struct Stored {
     version: u32,
+    /// When it was published.
+    at: u64,
     lifetime: Lifetime,
     expires_s: Option<u32>,
     value: OwnValue<'static>,
@@ -58,6 +60,8 @@ struct Server {
     /// The SUBSCRIBE that made the self subscription.
     sub: Option<SipRequest>,
     cseq: u32,
+    /// What is published now is published then.
+    time: u64,
     /// The 200 to a SERVICE carries the new table.
     telling: bool,
     /// What was asked, in order.
@@ -79,7 +83,7 @@ impl Server {
             }
         }
         w.facts();
-        Self { w, table: BTreeMap::new(), registered: false, sub: None, cseq: 1, telling: true, asked: Vec::new(), last: None }
+        Self { w, table: BTreeMap::new(), registered: false, sub: None, cseq: 1, time: 1, telling: true, asked: Vec::new(), last: None }
     }
 
     fn command(&mut self, row: Option<StateRow>) {
@@ -206,7 +210,7 @@ impl Server {
         for p in publications {
             match value_of(p, &states) {
                 OwnValue::Empty => drop(self.table.remove(&p.key)),
-                value => drop(self.table.insert(p.key, Stored { version: p.version + 1, lifetime: p.lifetime, expires_s: p.expires_s, value })),
+                value => drop(self.table.insert(p.key, Stored { version: p.version + 1, at: self.time, lifetime: p.lifetime, expires_s: p.expires_s, value })),
             }
         }
     }
@@ -222,7 +226,7 @@ impl Server {
         let lifetime = if matches!(key, Key::Timed2 | Key::Timed3) { Lifetime::Time } else { Lifetime::Static };
         let expires_s = (lifetime == Lifetime::Time).then_some(86_400);
         match value {
-            Some(value) => drop(self.table.insert(key, Stored { version, lifetime, expires_s, value })),
+            Some(value) => drop(self.table.insert(key, Stored { version, at: self.time, lifetime, expires_s, value })),
             None => drop(self.table.remove(&key)),
         }
     }
@@ -238,7 +242,7 @@ impl Server {
     /// Notifies the endpoint of instances; those that are gone come empty.
     fn tell(&mut self, keys: &[Key]) {
         let Some(sub) = self.sub.clone() else { return };
-        let gone = Stored { version: 0, lifetime: Lifetime::Static, expires_s: None, value: OwnValue::Empty };
+        let gone = Stored { version: 0, at: 0, lifetime: Lifetime::Static, expires_s: None, value: OwnValue::Empty };
         let categories = keys.iter().map(|key| category(*key, self.table.get(key).unwrap_or(&gone))).collect();
         let own = RoamingSelf { uri: Some("sip:user0@contoso.example".into()), categories, containers: Vec::new() };
         self.cseq += 1;
@@ -287,7 +291,7 @@ fn category(key: Key, it: &Stored) -> OwnCategory<'static> {
         version: it.version,
         lifetime: it.lifetime,
         expires_s: it.expires_s,
-        publish_time: PublishTime(1),
+        publish_time: PublishTime(it.at),
         value: it.value.clone(),
     }
 }

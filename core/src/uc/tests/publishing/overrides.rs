@@ -162,7 +162,7 @@ fn a_notification_of_our_own_publication_is_no_news() {
         let states = s.w.directory.config().publish.states.clone();
         let SipBody::Publish(p) = &service.body else { panic!() };
         let p = p.iter().find(|p| p.key == key).unwrap();
-        s.table.insert(key, Stored { version: 1, lifetime: Lifetime::Time, expires_s: Some(3600), value: value_of(p, &states) });
+        s.table.insert(key, Stored { version: 1, at: 1, lifetime: Lifetime::Time, expires_s: Some(3600), value: value_of(p, &states) });
     }
     s.tell(&TIMED);
     assert!(s.said().is_empty());
