@@ -8,6 +8,7 @@ mod publish;
 mod simple;
 mod states;
 mod uc;
+mod words;
 
 pub use conditions::{CalendarState, Condition, Hours, Sync};
 pub use cti::{CtiConfig, CtiPace, CtiTimers, Redundancy, SwitchConfig, TServerConfig};
@@ -18,6 +19,7 @@ pub use publish::{AfterRule, PublishConfig, PublishWay, PublishedState, PushRule
 pub use simple::{CallRule, Credential, Oversize, SimpleConfig, UcKind};
 pub use states::{ChoiceConfig, ChoiceState};
 pub use uc::{UcConfig, UcEndpoint, UcPace, UcTimers, Watcher};
+pub use words::{INVITE_TEXT_BYTES_MAX, INVITE_TOAST_BYTES_MAX, InviteWords, is_language};
 
 use crate::id::{CtiLinkId, SwitchId};
 use alloc::boxed::Box;

@@ -18,7 +18,7 @@ use crate::fact::Facts;
 use crate::fingerprint::Fp;
 use crate::id::{CtiLinkId, DnId, UserId};
 use crate::input::{Input, WorkerCommand};
-use crate::offer::{BRIDGE_REQUESTS, OfferId, OfferView, ReportId, ReportView, RequestView, RouterEvent};
+use crate::offer::{OfferId, OfferView, ReportId, ReportView, RequestView, RouterEvent};
 use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::{Mono, Now};
@@ -160,6 +160,7 @@ impl Connector {
     /// Up pass, then down pass: the DNs that need something get it, as far as the windows of their links allow.
     fn settle(&mut self, now: Now) {
         self.lift(now);
+        self.answer_routers(now);
         if self.drain != Drain::Done {
             self.presence.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
             self.offers.emit(&mut cx!(self, now), &mut self.cti, &mut self.uc);
@@ -190,6 +191,13 @@ impl Connector {
         self.offers.on_drain(&mut cx!(self, now));
     }
 
+    /// Down pass: answers go to the bridges whose routers asked.
+    fn answer_routers(&mut self, now: Now) {
+        for (id, answer) in core::mem::take(&mut self.out.router_answers) {
+            self.cti.answer_router(&mut cx!(self, now), id, answer);
+        }
+    }
+
     /// A router is answered also after the end; nothing else happens.
     fn refuse(&mut self, now: Now, input: &Input<'_>) {
         if let Input::Router(RouterEvent::Request { id, .. } | RouterEvent::Cancel { id, .. }) = input {
@@ -200,6 +208,7 @@ impl Connector {
     fn finish_drain(&mut self, now: Now) {
         if self.drain != Drain::Done {
             self.drain = Drain::Done;
+            self.answer_routers(now);
             self.cti.close(&mut cx!(self, now));
             self.deadlines = Deadlines::default();
             self.out.actions.push_back(Action::Drained);
@@ -208,16 +217,7 @@ impl Connector {
 
     /// The next thing to do; `None` when everything has been taken.
     pub fn poll_action(&mut self) -> Option<Action> {
-        loop {
-            match self.out.actions.pop_front()? {
-                Action::AnswerPreview { id, answer } if id.0 >= BRIDGE_REQUESTS => {
-                    if let Some(action) = self.cti.answer_router(id, answer) {
-                        return Some(action);
-                    }
-                }
-                action => return Some(action),
-            }
-        }
+        self.out.actions.pop_front()
     }
 
     /// When to hand in [`Input::Wake`] at the latest, and why. "Now" while actions wait.

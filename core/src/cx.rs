@@ -6,9 +6,11 @@ use crate::directory::Directory;
 use crate::entropy::Entropy;
 use crate::fact::{Fact, Facts};
 use crate::note::Note;
+use crate::offer::{BRIDGE_REQUESTS, PreviewAnswer, RequestId};
 use crate::time::{Mono, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// The context of one call.
 pub(crate) struct Cx<'a> {
@@ -27,12 +29,24 @@ pub(crate) struct Out {
     pub(crate) actions: VecDeque<Action>,
     /// Notes not emitted because `limits.notes_queue_max` waited already.
     pub(crate) notes_dropped: u64,
+    /// Answers to routers behind bridges, until the down pass; empty between two inputs.
+    pub(crate) router_answers: Vec<(RequestId, Box<PreviewAnswer>)>,
 }
 
 impl Cx<'_> {
     /// Asks the driver for something.
     pub(crate) fn act(&mut self, action: Action) {
         self.out.actions.push_back(action);
+    }
+
+    /// Answers a request: the driver passes it on, or the bridge side does in the down pass.
+    pub(crate) fn answer(&mut self, id: RequestId, answer: PreviewAnswer) {
+        let answer = Box::new(answer);
+        if id.0 >= BRIDGE_REQUESTS {
+            self.out.router_answers.push((id, answer));
+        } else {
+            self.act(Action::AnswerPreview { id, answer });
+        }
     }
 
     /// Tells the machines of higher rank.

@@ -1,6 +1,6 @@
 //! The command line: what can be asked, the help that teaches it, the exit codes.
 //!
-//! Parsed by hand over `lexopt`: eight subcommands with two or three options each do not need a framework, and the help is prose of ours.
+//! Parsed by hand over `lexopt`: a dozen subcommands with two or three options each do not need a framework, and the help is prose of ours.
 use crate::demo::DemoOptions;
 use crate::recorder::RecordOptions;
 use crate::report::ReportOptions;
@@ -94,6 +94,11 @@ pub(crate) enum Command {
     Report(ReportOptions),
     /// `hash-password`
     HashPassword,
+    /// `cwe-registration --config FILE`
+    CweRegistration {
+        /// Configuration file.
+        config: PathBuf,
+    },
     /// `decode FILE...`
     Decode {
         /// Captures and logs; `-` is standard input.
@@ -133,6 +138,8 @@ pub(crate) enum Topic {
     Report,
     /// `hash-password`
     HashPassword,
+    /// `cwe-registration`
+    CweRegistration,
     /// `decode`
     Decode,
     /// `replay`
@@ -140,7 +147,7 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    const COMMANDS: [(&'static str, Self); 11] = [
+    const COMMANDS: [(&'static str, Self); 12] = [
         ("run", Self::Run),
         ("check", Self::Check),
         ("demo", Self::Demo),
@@ -150,6 +157,7 @@ impl Topic {
         ("set", Self::Set),
         ("report", Self::Report),
         ("hash-password", Self::HashPassword),
+        ("cwe-registration", Self::CweRegistration),
         ("decode", Self::Decode),
         ("replay", Self::Replay),
     ];
@@ -249,7 +257,7 @@ struct Given {
 impl Given {
     fn take_file(&mut self, topic: Topic, file: OsString) -> Result<(), String> {
         match topic {
-            Topic::Check | Topic::Run if self.config.is_none() => self.config = Some(file.into()),
+            Topic::Check | Topic::Run | Topic::CweRegistration if self.config.is_none() => self.config = Some(file.into()),
             Topic::Explain if self.files.is_empty() => self.files.push(file.into()),
             Topic::Set if self.files.len() < 2 => self.files.push(file.into()),
             Topic::Decode | Topic::Replay => self.files.push(file.into()),
@@ -261,7 +269,7 @@ impl Given {
     fn take(&mut self, topic: Topic, option: &str, args: &mut lexopt::Parser) -> Result<(), String> {
         const OPS: &str = "an address with a port, for example 127.0.0.1:8080";
         match (topic, option) {
-            (Topic::Run | Topic::Check, "config") => self.config = Some(args.value().map_err(text)?.into()),
+            (Topic::Run | Topic::Check | Topic::CweRegistration, "config") => self.config = Some(args.value().map_err(text)?.into()),
             (Topic::Run, "record") => self.record = Some(args.value().map_err(text)?.into()),
             (Topic::Run, "record-keep") => self.record_keep = Some(number(option, args, "how many journals to keep, 1 to 1000")?),
             (Topic::Run, "record-max-mib") => self.record_max_mib = Some(number(option, args, "MiB of one journal, 1 to 1048576")?),
@@ -342,6 +350,7 @@ impl Given {
             }
             Topic::Report => Ok(Command::Report(self.report)),
             Topic::HashPassword => Ok(Command::HashPassword),
+            Topic::CweRegistration => Ok(Command::CweRegistration { config: self.config.ok_or_else(missing)? }),
             Topic::Decode if self.files.is_empty() => Err("decode needs at least one file, `-` is standard input".into()),
             Topic::Decode => Ok(Command::Decode { files: self.files, json: self.json }),
             Topic::Replay if self.files.len() != 1 => Err("replay needs one journal, a file or directory written by `run --record`".into()),
@@ -370,6 +379,7 @@ pub(crate) const fn help(topic: Topic) -> &'static str {
         Topic::Set => include_str!("cli_help/set.txt"),
         Topic::Report => include_str!("cli_help/report.txt"),
         Topic::HashPassword => include_str!("cli_help/hash-password.txt"),
+        Topic::CweRegistration => include_str!("cli_help/cwe-registration.txt"),
         Topic::Decode => include_str!("cli_help/decode.txt"),
         Topic::Replay => include_str!("cli_help/replay.txt"),
     }
@@ -398,6 +408,7 @@ mod tests {
         assert_eq!(parsed("check a.toml"), Ok(Command::Check { config: "a.toml".into() }));
         assert_eq!(parsed("check --example"), Ok(Command::Example));
         assert_eq!(parsed("example"), Ok(Command::Example));
+        assert_eq!(parsed("cwe-registration --config a.toml"), Ok(Command::CweRegistration { config: "a.toml".into() }));
         assert_eq!(parsed("reference"), Ok(Command::Reference));
         assert_eq!(parsed("status --ops [::1]:9 --limit 5000"), Ok(Command::Status { ops: "[::1]:9".parse().unwrap(), limit: 1000 }));
         let (ops, token) = (OPS_DEFAULT, "file:t".to_owned());
@@ -415,7 +426,7 @@ mod tests {
         assert_eq!(parsed("chek --config x").unwrap_err(), "there is no command `chek`; did you mean `check`?");
         assert_eq!(
             parsed("start").unwrap_err(),
-            "there is no command `start`; the commands are run, check, demo, status, explain, states, set, report, hash-password, decode, replay"
+            "there is no command `start`; the commands are run, check, demo, status, explain, states, set, report, hash-password, cwe-registration, decode, replay"
         );
         assert!(parsed("run").unwrap_err().contains("uc-connector example"));
         assert_eq!(parsed("run a --record-keep 3").unwrap_err(), "--record-keep and --record-max-mib need --record DIR");

@@ -5,6 +5,7 @@ mod checks;
 mod conditions;
 mod doc;
 pub(crate) mod finding;
+pub(crate) mod invite;
 pub(crate) mod options;
 pub(crate) mod publish;
 mod read;
@@ -174,7 +175,9 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
         limits,
         write_queue_bytes_max,
         ops,
-        preview,
+        mut preview,
+        invite_texts,
+        invite_toasts,
         mut web,
         web_tls,
         mut router,
@@ -213,6 +216,7 @@ fn settings(file: File, mut people: Vec<uc_core::config::Person>, (catalogue, fa
     let zone = jiff::tz::TimeZone::get(&timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let presence = PresenceConfig { conditions, utc_offset_min: crate::zone::offset_min(&zone), ..presence };
     let uc_tls = (uc.tls && mode.has_uc()).then(|| uc_tls.settings());
+    invite::speak(&mut preview.invite, &invite_texts, &invite_toasts, &web.page.language);
     web.door.tls = web_tls.settings();
     router.door.tls = router_tls.settings();
     let core = Config { mode, application, uc, cti, presence, publish, choice, preview, people, limits, note_level };

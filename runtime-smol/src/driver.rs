@@ -91,7 +91,7 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
         Some(path) => History::open(path, settings.web.history_days).map(|(history, redirects)| (Some(Arc::new(history)), redirects))?,
         None => Default::default(),
     };
-    let mut web = Web::start(&settings, history.as_ref(), redirects)?;
+    let mut web = Web::start(&settings, history.as_ref(), redirects.clone())?;
     let facing = ops::Facing { counts: web.as_ref().map(|web| Arc::clone(&web.counts)), history: history.clone().zip(settings.web.history.clone()) };
     let listening = ops::start(&settings.ops, asks, facing).map_err(|e| format!("the operations listener cannot be started (option `ops.listen`): {e}"))?;
     if let Some(listening) = &listening
@@ -105,6 +105,7 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
         let mut hub = hub.borrow_mut();
         hub.store = store;
         hub.history = history;
+        hub.redirects = redirects;
         hub.web = web.as_ref().map(|web| WebSide::new(web.told.clone(), Arc::clone(&web.missed)));
         hub.restore(choices);
     }

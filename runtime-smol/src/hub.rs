@@ -8,7 +8,7 @@
 use crate::clock::Clock;
 use crate::conn::Conn;
 use crate::datagrams::Beside;
-use crate::history::History;
+use crate::history::{History, Redirects};
 use crate::ops::{Extra, LinkExtra};
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
@@ -59,6 +59,8 @@ pub(crate) struct Hub {
     pub(crate) web: Option<WebSide>,
     /// Keeps what became of previews.
     pub(crate) history: Option<Arc<History>>,
+    /// Where workers want their calls; the web side keeps them and tells of every change.
+    pub(crate) redirects: Redirects,
     /// Choices of an earlier life whose worker or state is not known, yet.
     pub(crate) unrestored: Choices,
     secrets: Secrets,
@@ -127,6 +129,7 @@ impl Hub {
                 store: None,
                 web: None,
                 history: None,
+                redirects: Redirects::new(),
                 unrestored: Choices::new(),
                 secrets: Secrets::default(),
                 armed: None,
@@ -271,9 +274,10 @@ impl Hub {
     }
 
     fn answer_router(&mut self, link: CtiLinkId, request: i64, answer: &PreviewAnswer) {
+        let redirect = answer.user.map_or_else(Box::default, |user| self.redirect_of(user));
         let Some(conn) = self.dirtied(Link::Cti(link)) else { return };
         let Some(writer) = self.cti.get_mut(link.index()).and_then(|slot| slot.writer.as_mut()) else { return };
-        let message = preview_result(request, answer, "");
+        let message = preview_result(request, answer, &redirect);
         writer.encode_message(&message, &mut conn.out());
         if self.settings.log.tlib_messages {
             tlib_log::answer(message, &self.connector, link, self.now, &self.settings.log);

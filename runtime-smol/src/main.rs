@@ -5,6 +5,7 @@ mod clock;
 mod config_file;
 mod conn;
 mod cti_link;
+mod cwe;
 mod damper;
 mod datagrams;
 mod decode;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         Command::Explain { ops, worker } => return status::explain(ops, &worker).into(),
         Command::Status { ops, limit } => return status::run(ops, limit).into(),
         Command::Report(options) => return report::run(&options).into(),
+        Command::CweRegistration { config } => return cwe::run(&config).into(),
         Command::HashPassword => return web::password::run().into(),
         Command::Decode { files, json } => return decode::run(&files, json).into(),
         Command::Replay { journal, trace } => return replay::run(&journal, trace),

@@ -6,7 +6,7 @@ use crate::config_file::options::PERSON;
 use crate::config_file::slot::{is_host, is_secret_ref};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use uc_core::config::{Person, PersonDn, Sync};
+use uc_core::config::{Person, PersonDn, Sync, is_language};
 
 /// Longest field, bytes.
 const FIELD_BYTES_MAX: usize = 1024;
@@ -51,7 +51,8 @@ impl<'s> People<'s> {
                 findings.error(&field.place, format!("{name} contains a control character; remove it"));
             }
         }
-        let [employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, sync] = row;
+        let [employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, language, sync] =
+            row;
         if employee_id.text.is_empty() {
             findings.error(&employee_id.place, "employee_id is missing; every worker needs one");
         } else if let Some(first) = insert(&mut self.employees, employee_id.text.as_ref().into(), &employee_id.place) {
@@ -65,6 +66,9 @@ impl<'s> People<'s> {
             && let Err(why) = crate::web::password::check(&web_password_hash.text)
         {
             findings.error(&web_password_hash.place, format!("web_password_hash {why}; `uc-connector hash-password` makes one"));
+        }
+        if !language.text.is_empty() && !is_language(&language.text) {
+            findings.error(&language.place, format!("language is `{}`, it must be a language tag, as in `de` or `pt-BR`", language.text));
         }
         let dns = self.read_dns(dns, findings);
         self.check_login(agent_login, &dns, findings);
@@ -81,6 +85,7 @@ impl<'s> People<'s> {
             place: own(place),
             groups: own(groups),
             web_password_hash: own(web_password_hash),
+            language: own(language),
             sync: self.read_sync(sync, findings),
         });
     }

@@ -1,5 +1,6 @@
 //! A router behind a bridge asks the daemon for previews; workers answer at their pages.
 #![allow(clippy::unwrap_used)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use uc_tests::{Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Request, Setup, free_port, password_hash};
 
@@ -8,6 +9,7 @@ const TOKEN: &str = "token of the bridge";
 /// A daemon with two workers, a T-Server and a router with two bridges.
 struct Office {
     daemon: Daemon,
+    setup: Setup,
     router: Bridge,
     standby: Bridge,
     web: u16,
@@ -27,14 +29,14 @@ impl Office {
         setup.ops = Some(free_port());
         setup.instead = Some("[connector]\nmode = \"standalone\"\nprofile = \"open\"\n[choice]\nenable_logout_menu = true\n".into());
         setup.ops_more = format!(
-            "[preview]\nrequire_ready = false\n[web]\nlisten = \"127.0.0.1:{web}\"\nhistory = \"previews.db\"\n[router]\nlinger_s = {linger_s}\n{}{}{}{}",
+            "[preview]\nrequire_ready = false\n[web]\nlisten = \"127.0.0.1:{web}\"\nhistory = \"previews.db\"\nredirect_prefixes = [\"+49\"]\n[router]\nlinger_s = {linger_s}\n{}{}{}{}",
             bridge(router.port),
             bridge(standby.port),
             person("alice", 5001),
             person("bob", 5002)
         );
-        let daemon = Daemon::start_with(&setup, Folder::new(), |command| _ = command.env("UC_TEST_BRIDGE", TOKEN));
-        let office = Self { daemon, router, standby, web, _tserver: tserver };
+        let daemon = start(&setup, Folder::new());
+        let office = Self { daemon, setup, router, standby, web, _tserver: tserver };
         let hello = office.router.request("hello");
         assert_eq!(hello.json["token"], TOKEN);
         let open = office.router.request("open");
@@ -42,9 +44,22 @@ impl Office {
         office
     }
 
+    /// Ends the daemon in good order and starts it again with the same files.
+    fn restart(&mut self) {
+        self.daemon.signal(Signal::TERM);
+        assert!(self.daemon.wait().success());
+        let folder = std::mem::take(&mut self.daemon.folder);
+        self.daemon = start(&self.setup, folder);
+        self.router.request("open");
+    }
+
     fn login(&self, who: &str) -> Browser {
         Browser::login(self.web, who, PASSWORD)
     }
+}
+
+fn start(setup: &Setup, folder: Folder) -> Daemon {
+    Daemon::start_with(setup, folder, |command| _ = command.env("UC_TEST_BRIDGE", TOKEN))
 }
 
 fn event(name: &str, attrs: &str) -> String {
@@ -93,6 +108,42 @@ fn one_worker_a_broadcast_and_a_cancellation() {
 }
 
 #[test]
+fn the_answer_says_where_the_worker_wants_the_call_also_after_a_restart() {
+    let mut office = Office::open(0);
+    let number = |office: &Office, request: u32| {
+        let alice = office.login("alice");
+        let page = alice.page();
+        office
+            .router
+            .say(&event("PreviewInteractionRequest", &format!(r#"["RequestID","long","{request}"],["agent","str","5001"],["connId","str","{request}"]"#)));
+        alice.click(&page.expect("offer")["offer"], "accept");
+        let answer = office.router.request("PreviewInteractionResult");
+        assert_eq!((answer.attribute("RequestID"), answer.attribute("dn")), (&json!(request.to_string()), &json!("5001")));
+        answer.attribute("redirectNumber").as_str().unwrap().to_owned()
+    };
+    let set = |office: &Office, who: &str, number: &str, enabled: bool| {
+        assert_eq!(office.login(who).ask("PUT", "/api/redirect", &json!({"number": number, "enabled": enabled})).status, 200);
+    };
+    assert_eq!(number(&office, 1), "");
+    set(&office, "bob", "+49777", true);
+    set(&office, "alice", "+49123", true);
+    assert_eq!(number(&office, 2), "+49123", "and nobody else's");
+    set(&office, "alice", "+49123", false);
+    assert_eq!(number(&office, 3), "", "kept, but switched off");
+    set(&office, "alice", "+49456", true);
+    office.restart();
+    assert_eq!(number(&office, 4), "+49456");
+    // Who declines is not called.
+    let alice = office.login("alice");
+    let page = alice.page();
+    office.router.say(&event("PreviewInteractionRequest", r#"["RequestID","long","5"],["agent","str","5001"],["connId","str","5"]"#));
+    alice.click(&page.expect("offer")["offer"], "reject");
+    let answer = office.router.request("PreviewInteractionResult");
+    assert_eq!((answer.attribute("Status"), answer.attribute("redirectNumber")), (&json!("Rejected"), &json!("")));
+    office.daemon.assert_alive();
+}
+
+#[test]
 fn a_lost_connection_withdraws_and_the_standby_takes_over() {
     let mut office = Office::open(0);
     let alice = office.login("alice");
@@ -122,7 +173,6 @@ fn what_is_no_protocol_is_named_and_closed_and_the_daemon_goes_on() {
         assert_eq!((&error.json["code"], &error.json["fatal"]), (&json!(code), &json!(true)), "{}", error.line);
         // A session that breaks early makes the other bridge's turn come; from there back again.
         office.daemon.assert_alive();
-        office.router.close();
         while office.router.seen().iter().all(|line| line.name() != "open") {
             office.standby.close();
             std::thread::yield_now();

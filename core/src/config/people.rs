@@ -27,6 +27,8 @@ pub struct Person {
     pub groups: Box<str>,
     /// argon2 hash for the web client; empty: none.
     pub web_password_hash: Box<str>,
+    /// Language tag (BCP 47) of what the worker is told; empty: not known.
+    pub language: Box<str>,
     /// Which direction works for this worker.
     pub sync: Sync,
 }

@@ -1,5 +1,7 @@
 //! Interaction previews (`spec/uc-connector-functional.md` 5, 8): how long, to whom, and what is reported.
+use super::words::InviteWords;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Options of previews.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,10 +43,12 @@ pub struct InviteConfig {
     pub mode: InviteMode,
     /// The page a worker is sent to; `{token}` stands for what lets them in once.
     pub url: Box<str>,
-    /// The message; `{link}` stands for the page, `{conn}` for the connection id.
+    /// The message to workers whose language is not known, or has no words; `{link}` stands for the page, `{conn}` for the connection id.
     pub text: Box<str>,
     /// The first message and the notice when a window is opened beside the conversation; `{conn}` stands for the connection id.
     pub toast: Box<str>,
+    /// Both in languages of workers; see [`super::Person::language`].
+    pub words: Vec<InviteWords>,
     /// GUID in braces under which the window is registered with the clients.
     pub application: Box<str>,
     /// Its name.
@@ -72,6 +76,7 @@ impl Default for InviteConfig {
             url: "".into(),
             text: "A customer asks for you. Please answer here: {link}".into(),
             toast: "A customer asks for you.".into(),
+            words: InviteWords::shipped(),
             application: "".into(),
             name: "UC Connector".into(),
             invitations_max: 2_000,

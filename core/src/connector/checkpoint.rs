@@ -90,7 +90,8 @@ impl Connector {
     /// The whole state but the configuration, as bytes for [`Self::restore`]. `None` while actions wait: poll them first.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Vec<u8>> {
-        let Self { directory, entropy, deadlines, facts, out: Out { actions, notes_dropped }, last, uc, cti, presence, offers, drain } = self;
+        let Self { directory, entropy, deadlines, facts, out: Out { actions, notes_dropped, router_answers: _ }, last, uc, cti, presence, offers, drain } =
+            self;
         if !actions.is_empty() || !facts.is_empty() {
             return None;
         }

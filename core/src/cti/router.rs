@@ -81,17 +81,15 @@ impl CtiSide {
         self.routers.take(cx, router, link, message)
     }
 
-    /// The answer on its way to the router; `None` when nobody waits for it on a connection that stands.
-    pub(crate) fn answer_router(&mut self, id: RequestId, answer: Box<PreviewAnswer>) -> Option<Action> {
-        let asked = self.routers.asked.get_mut(&id)?;
+    /// The answer goes to the router, or waits for it; it is dropped when nobody waits for it on a connection that stands.
+    pub(crate) fn answer_router(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: Box<PreviewAnswer>) {
+        let Some(asked) = self.routers.asked.get_mut(&id) else { return };
         if let To::Lost(_, kept) = &mut asked.to {
             *kept = Some(answer);
-            return None;
+            return;
         }
-        let Asked { number, to, .. } = self.routers.remove(id)?;
-        match (to, number) {
-            (To::Link(link), Some(request)) => Some(Action::AnswerRouter { link, request, answer }),
-            _ => None,
+        if let Some(Asked { number: Some(request), to: To::Link(link), .. }) = self.routers.remove(id) {
+            cx.act(Action::AnswerRouter { link, request, answer });
         }
     }
 

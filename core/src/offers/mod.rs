@@ -297,7 +297,7 @@ impl Offers {
         for id in over.requests {
             self.waiting.remove(&id);
             self.counters.previews_answered[status as usize] += 1;
-            cx.act(Action::AnswerPreview { id, answer: Box::new(answer.clone()) });
+            cx.answer(id, answer.clone());
         }
         self.by_conn.remove(&(conn.clone(), group));
         if let Some(key) = &over.key {
@@ -445,5 +445,5 @@ fn made(directory: &Directory, status: PreviewStatus, text: &str, winner: Option
 /// Answers what cannot be carried out.
 pub(crate) fn refuse(cx: &mut Cx<'_>, id: RequestId, text: &str) {
     let answer = made(cx.directory, PreviewStatus::Error, text, None);
-    cx.act(Action::AnswerPreview { id, answer: Box::new(answer) });
+    cx.answer(id, answer);
 }

@@ -1,7 +1,6 @@
 //! What routers say: a request is checked, joined to the one it repeats, or begun; others are cancelled or left alone.
 use super::group::{Data, Group, Obstacle, Tally};
 use super::{Offers, conn_key, refuse, targets};
-use crate::action::Action;
 use crate::config::{NoteLevel, PreviewConfig};
 use crate::cx::Cx;
 use crate::id::UserId;
@@ -115,9 +114,9 @@ impl Offers {
             self.refuse(cx, id, other_call);
             return true;
         }
-        let answer = Box::new(answer.clone());
+        let answer = answer.clone();
         self.counters.previews_answered[answer.status as usize] += 1;
-        cx.act(Action::AnswerPreview { id, answer });
+        cx.answer(id, answer);
         true
     }
 
@@ -140,7 +139,7 @@ impl Offers {
         }
         let text = if open.is_empty() { "there was nothing to cancel" } else { "cancelled" };
         let answer = super::made(cx.directory, PreviewStatus::Canceled, text, None);
-        cx.act(Action::AnswerPreview { id, answer: Box::new(answer) });
+        cx.answer(id, answer);
     }
 
     /// Nobody waits for this answer any more; it is given all the same, so that each request has one. When nobody is left who waits the group is over, and its key
@@ -150,7 +149,7 @@ impl Offers {
         let text = "who asked is gone";
         self.counters.previews_answered[PreviewStatus::Canceled as usize] += 1;
         let answer = super::made(cx.directory, PreviewStatus::Canceled, text, None);
-        cx.act(Action::AnswerPreview { id, answer: Box::new(answer) });
+        cx.answer(id, answer);
         let Some(group) = self.groups.get_mut(&at) else { return };
         group.requests.retain(|other| *other != id);
         if group.requests.is_empty() {

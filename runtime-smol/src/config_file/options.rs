@@ -73,6 +73,8 @@ pub(crate) struct Draft {
     pub(crate) write_queue_bytes_max: usize,
     pub(crate) ops: OpsSettings,
     pub(crate) preview: PreviewConfig,
+    pub(crate) invite_texts: Vec<Box<str>>,
+    pub(crate) invite_toasts: Vec<Box<str>>,
     pub(crate) web: WebSettings,
     pub(crate) web_tls: ServerTlsDraft,
     pub(crate) router: RouterSettings,
@@ -109,6 +111,8 @@ impl Default for Draft {
             limits: Limits::default(),
             write_queue_bytes_max: 4 << 20,
             ops: OpsSettings { listen: Some(crate::cli::OPS_DEFAULT), connections_max: 64, show_notes: false, token_ref: None },
+            invite_texts: Vec::new(),
+            invite_toasts: Vec::new(),
             preview: PreviewConfig::default(),
             web: web_default(),
             web_tls: ServerTlsDraft::default(),
@@ -569,7 +573,7 @@ pub(crate) const LOG: &[Opt<Draft>] = &[
 ];
 
 /// `[[person]]`; also the columns of a people file.
-pub(crate) const PERSON: [(&str, &str, &str); 12] = [
+pub(crate) const PERSON: [(&str, &str, &str); 13] = [
     ("employee_id", "\"1001\"", "Unique; the worker's identity over all changes. Required."),
     ("user_name", "\"alice\"", "Login name of the person."),
     ("display_name", "\"Alice Example\"", "For people to read."),
@@ -581,5 +585,6 @@ pub(crate) const PERSON: [(&str, &str, &str); 12] = [
     ("place", "\"Place_5002\"", "Place."),
     ("groups", "\"sales;support\"", "Groups, joined by `;`."),
     ("web_password_hash", "\"\"", "argon2id hash for the workers' pages, as `uc-connector hash-password` prints it; empty: no login."),
+    ("language", "\"de\"", "Language tag of what the worker is told while no page is open, `invite_texts`; empty: `invite_text`."),
     ("sync", "\"both\"", "Directions that work for this worker, as far as the mode has them: `both` (also when empty), `pull`, `push`, `off`."),
 ];

@@ -260,11 +260,35 @@ fn csv_columns_are_checked() {
         ("place\n", "column `employee_id` is missing"),
         ("", "p.csv: error: the file is empty; its first line names the columns: employee_id,user_name"),
         ("employee_id,dns\n7,5001@S3\n", "p.csv:2:3: error: DN `5001@S3` is on switch `S3`, which is not configured"),
+        ("employee_id,language\n7,de_DE\n", "p.csv:2:3: error: language is `de_DE`, it must be a language tag, as in `de` or `pt-BR`"),
         ("employee_id\n7\n7\n", "p.csv:3:1: error: employee_id `7` is already taken by p.csv:2:1; employee ids are unique"),
     ] {
         let mut findings = Findings::default();
         people::read_csv("p.csv", header, &mut People::new(&["S1"]), &mut findings);
         assert!(findings.to_string().contains(expected), "{header}: {findings}");
+    }
+}
+
+#[test]
+fn workers_without_a_page_are_told_in_their_language() {
+    let person = GOOD.replace("employee_id = \"1001\"", "employee_id = \"1001\"\nlanguage = \"it\"");
+    let texts = "invite_texts = [\"it: Un cliente: {link}\"]\ninvite_toasts = [\"it: Un cliente\"]\n";
+    let core = good(&format!("[preview]\n{texts}[web]\nlanguage = \"fr\"\n{person}")).core;
+    let invite = &core.preview.invite;
+    assert_eq!(invite.words_for(&core.people[0].language), ("Un cliente: {link}", "Un cliente"));
+    assert!(invite.words_for("").0.starts_with("Un client vous"), "the language of the pages");
+    assert!(good(&format!("[preview]\ninvite_text = \"x {{link}}\"\n[web]\nlanguage = \"fr\"\n{GOOD}")).core.preview.invite.words_for("").0.starts_with("x "));
+    let long = "x".repeat(81);
+    for (option, expected) in [
+        ("invite_texts = [\"Un cliente\"]", "t.toml:2:1: error: `Un cliente` must be a language tag, a colon and the text"),
+        ("invite_texts = [\"it: a\", \"IT: b\"]", "error: language `IT` is there twice"),
+        (&*format!("invite_toasts = [\"it: {long}\"]"), "error: the text of language `it` is 81 bytes, the limit is 80"),
+        ("invite = \"message\"", "`cwe_url` is ``, it must be the address of the workers' pages and `/t/{token}`"),
+        ("invite = \"context\"\ncwe_url = \"https://u/t/{token}\"", "`cwe_app_id` is ``, it must be a GUID in braces"),
+        ("invite = \"message\"\ncwe_url = \"https://u/t/{token}\"", "there are none; write `listen` in [web]"),
+    ] {
+        let findings = checked(&format!("[preview]\n{option}\n{GOOD}")).1;
+        assert!(findings.contains(expected), "{expected}\n{findings}");
     }
 }
 

@@ -5,7 +5,7 @@ use super::options::{DAY_MS, Draft, Opt, ServerDraft, maybe, must, num, opt};
 use super::slot::Slot;
 use crate::settings::{DoorSettings, PageSettings, RouterSettings, ServerTls, SsoKind, WebSettings};
 use std::path::PathBuf;
-use uc_core::config::{InviteMode, Person};
+use uc_core::config::Person;
 
 /// `[web.tls]`, `[router.tls]`
 #[derive(Clone, Debug, Default)]
@@ -120,7 +120,7 @@ pub(crate) const PREVIEW: &[Opt<Draft>] = &[
         1,
         400,
         |d| Slot::Text(&mut d.preview.invite.text),
-        "The message; `{link}` stands for the link (at the end if it is left out), `{conn}` for the connection id.",
+        "The message to workers whose language is not known, or has no words here; `{link}` stands for the link (at the end if it is left out), `{conn}` for the connection id. Default: in the language of `[web]`, else English.",
     ),
     num(
         "invite_toast",
@@ -129,6 +129,12 @@ pub(crate) const PREVIEW: &[Opt<Draft>] = &[
         |d| Slot::Text(&mut d.preview.invite.toast),
         "The first message and the notice of `context`; `{conn}` stands for the connection id.",
     ),
+    opt(
+        "invite_texts",
+        |d| Slot::Texts(&mut d.invite_texts),
+        "The message by language, each `TAG: text`, as in `it: Un cliente chiede di lei: {link}`. English, German, French, Spanish, Japanese and Arabic are there already; what is written here wins.",
+    ),
+    opt("invite_toasts", |d| Slot::Texts(&mut d.invite_toasts), "The same for `invite_toast`."),
     num(
         "invitations_max",
         1,
@@ -276,7 +282,7 @@ pub(crate) const SERVER_TLS: &[Opt<ServerTlsDraft>] = &[
 /// What single options cannot say about themselves.
 pub(crate) fn check(draft: &Draft, at: impl Fn(&str) -> Place, findings: &mut Findings) {
     preview(draft, &at, findings);
-    invite(draft, &at, findings);
+    super::invite::check(draft, &at, findings);
     super::sso::check(draft, &at, findings);
     for (section, door, tls) in [("web", &draft.web.door, &draft.web_tls), ("router", &draft.router.door, &draft.router_tls)] {
         let place = at(&format!("{section}.tls"));
@@ -336,42 +342,6 @@ fn preview(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) 
     } else if !(low..=high).contains(&timeout) {
         findings.error(&at("preview.timeout_ms"), format!("`timeout_ms` is {timeout}, it must be from `timeout_min_ms` {low} to `timeout_max_ms` {high}"));
     }
-}
-
-/// What asking through the workers' own clients needs.
-fn invite(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) {
-    let invite = &draft.preview.invite;
-    if invite.mode == InviteMode::Off {
-        return;
-    }
-    let base = invite.url.strip_suffix("/t/{token}").unwrap_or_default();
-    if !["https://", "http://"].iter().any(|scheme| base.strip_prefix(scheme).is_some_and(|host| !host.is_empty() && !host.contains([' ', '"', '{']))) {
-        let text = format!(
-            "`cwe_url` is `{}`, it must be the address of the workers' pages and `/t/{{token}}`, as in `https://ucc.contoso.example/t/{{token}}`",
-            invite.url
-        );
-        findings.error(&at("preview.cwe_url"), text);
-    } else if base.starts_with("http://") {
-        findings.warning(&at("preview.cwe_url"), "the link lets a worker in and travels in clear; use https:// unless the network is private");
-    }
-    if invite.mode == InviteMode::Context && !is_guid(&invite.application) {
-        let text = format!(
-            "`cwe_app_id` is `{}`, it must be a GUID in braces, as in `{{D3E0C5F2-5B0C-4A52-9C1E-0A8B8A6F7C11}}`, because `invite` is `context`",
-            invite.application
-        );
-        findings.error(&at("preview.cwe_app_id"), text);
-    }
-    if draft.web.door.listen.is_none() {
-        findings.error(&at("preview.invite"), "`invite` leads workers to their pages, but there are none; write `listen` in [web]");
-    }
-}
-
-/// Braces, and 8-4-4-4-12 hexadecimal digits.
-fn is_guid(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else { return false };
-    let mut parts = inner.split('-');
-    [8, 4, 4, 4, 12].iter().all(|len| parts.next().is_some_and(|part| part.len() == *len && part.bytes().all(|b| b.is_ascii_hexdigit())))
-        && parts.next().is_none()
 }
 
 /// Digits, `*`, `#`, and a `+` at the beginning.

@@ -21,7 +21,7 @@ record! {
     CtiTimers { connect_timeout_ms, backoff_min_ms, backoff_max_ms, jitter_percent, request_timeout_ms, retry_min_ms, retry_max_ms, relogin_ms, terr_timeout_retry_ms, switchover_ms }
     CtiPace { requests_per_s, window_max }
     PresenceConfig { rules, conditions, utc_offset_min, sync_when_logged_out, free_seating, low_is_offline, urgent_is_dnd, auto_login, logout_on_stop, grace_ms, stale, foreign, foreign_logout, status_key, note_key, send_note }
-    Person { employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, sync }
+    Person { employee_id, user_name, display_name, sip_uri, agent_login, password_ref, login_queue, dns, place, groups, web_password_hash, language, sync }
     PersonDn { number, switch }
     Limits { sip_start_line_bytes_max, sip_header_bytes_max, sip_head_bytes_max, sip_headers_max, sip_body_bytes_max, xml_depth_max, list_resources_max, cti_line_bytes_max, kv_depth_max, note_bytes_max, notes_queue_max }
 }

@@ -13,7 +13,7 @@ pub(crate) mod uc;
 use std::borrow::Cow;
 
 /// First bytes of a file; the last one is the version. It rises with every change to a recorded type or to the core's state.
-pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x03";
+pub(crate) const MAGIC: &[u8; 8] = b"UCJRNL\0\x04";
 /// Inputs between two hashes.
 pub(crate) const HASH_EVERY: u64 = 1024;
 /// Bytes of tag and length.

@@ -111,6 +111,7 @@ impl Hub {
             }
             Ask::Cancel { id, conn, text } => self.step(Input::Router(&RouterEvent::Cancel { id, conn: &conn, text: &text }), &[]),
             Ask::Gone { id } => self.step(Input::Router(&RouterEvent::Gone { id }), &[]),
+            Ask::Redirect { who, redirect } => _ = self.redirects.insert((*who).into(), redirect),
             Ask::Look { conn, reply } => {
                 let looked = self.connector.request(&conn).map(|view| match view {
                     RequestView::Open(users) => Looked::Open(users.into_iter().filter_map(|user| self.employee(user)).collect()),
@@ -143,6 +144,12 @@ impl Hub {
     fn employee(&self, user: UserId) -> Option<Box<str>> {
         let directory = self.connector.directory();
         directory.has_user(user).then(|| directory.person(user).employee_id.clone())
+    }
+
+    /// Where a worker wants calls to go; empty: to their DN.
+    pub(crate) fn redirect_of(&self, user: UserId) -> Box<str> {
+        let redirect = self.employee(user).and_then(|who| self.redirects.get(&who)).filter(|redirect| redirect.enabled);
+        redirect.map_or_else(Box::default, |redirect| redirect.number.clone())
     }
 
     fn named(&self, answer: PreviewAnswer) -> Answer {

@@ -19,6 +19,8 @@ const WAITING_MAX: usize = 256;
 const OF_NAME: (u32, Duration) = (10, Duration::from_secs(30));
 /// The same for one address: an office may be behind it.
 const OF_ADDRESS: (u32, Duration) = (60, Duration::from_secs(2));
+/// Links that do not work, opened from one address: an office may be behind it.
+const OF_LINKS: (u32, Duration) = (60, Duration::from_secs(2));
 /// Names and addresses remembered.
 const REMEMBERED_MAX: usize = 20_000;
 /// Longest name.
@@ -108,6 +110,7 @@ pub(super) struct Gate {
     accounts: RefCell<Accounts>,
     names: RefCell<Tries<Box<str>>>,
     addresses: RefCell<Tries<IpAddr>>,
+    links: RefCell<Tries<IpAddr>>,
     verifying: Arc<Semaphore>,
     waiting: RefCell<usize>,
     /// Verified where the name is wrong, so that it takes as long.
@@ -124,6 +127,7 @@ impl Gate {
             accounts: RefCell::new(Accounts::new(config)),
             names: RefCell::new(Tries::new(OF_NAME)),
             addresses: RefCell::new(Tries::new(OF_ADDRESS)),
+            links: RefCell::new(Tries::new(OF_LINKS)),
             verifying: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: RefCell::new(0),
             decoy: password::hash("nobody has this password")?.into(),
@@ -133,6 +137,16 @@ impl Gate {
     /// Other workers from now on.
     pub(super) fn set_accounts(&self, config: &Config) {
         *self.accounts.borrow_mut() = Accounts::new(config);
+    }
+
+    /// How long an address must wait that opened too many links that do not work; `None`: not at all.
+    pub(super) fn wait_for_links(&self, address: IpAddr) -> Option<Duration> {
+        self.links.borrow().wait(&network(address), Instant::now())
+    }
+
+    /// An address opened a link that does not work: it is used, over, or a guess.
+    pub(super) fn wrong_link(&self, address: IpAddr) {
+        self.links.borrow_mut().wrong(&network(address), Instant::now());
     }
 
     /// Who this is.

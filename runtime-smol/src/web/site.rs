@@ -189,6 +189,7 @@ impl Site {
             history.keep_redirect(who, redirect.clone());
         }
         self.tell(who, "redirect", &json!({ "number": redirect.number, "enabled": redirect.enabled }));
+        self.tell_later(Ask::Redirect { who: who.into(), redirect: redirect.clone() });
         self.redirects.borrow_mut().insert(who.into(), redirect);
     }
 

@@ -3,6 +3,7 @@
 //! Questions go through a bounded queue: when it is full, web requests wait, never the deciding thread. Answers and news go through a queue without a bound of its
 //! own, bounded by what was asked: one answer for each open request, one snapshot for each page that opens; news for pages are left out when
 //! [`NEWS_MAX`] wait, and then every page is cut, so that it comes back and gets a whole picture.
+use crate::history::Redirect;
 use crate::ops::{ShownRow, StateFault};
 use crate::presence_xml::Catalogue;
 use crate::settings::Settings;
@@ -90,6 +91,13 @@ pub(crate) enum Ask {
     Gone {
         /// Its number.
         id: RequestId,
+    },
+    /// A worker has another external number, or none any more.
+    Redirect {
+        /// Whose.
+        who: Who,
+        /// Where calls shall go now.
+        redirect: Redirect,
     },
     /// What is known of a call.
     Look {

@@ -1,14 +1,16 @@
 //! `/t/TOKEN`: the link in a message to a worker without a page lets this one worker in, once, until the offer ends (`spec/uc-connector-functional.md` 5.8).
 //!
-//! Only hashes of tokens are kept, in memory, and none is ever written to a log. HEAD, which programs that look at links send, uses nothing up.
+//! Only hashes of tokens are kept, in memory, and none is ever written to a log. Reading the address uses nothing up, because programs that look at links read it
+//! (previews in clients, scanners of mail gateways): GET answers with a form that sends itself, and its POST lets the worker in.
 use super::answer::{Reply, json_error};
 use super::api;
+use super::counts::Counts;
 use super::request::Asked;
 use super::site::Site;
 use super::talk::Who;
 use crate::history::now_ms;
 use hyper::Method;
-use hyper::header::{ALLOW, LOCATION, SET_COOKIE};
+use hyper::header::{ALLOW, LOCATION, RETRY_AFTER, SET_COOKIE};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,9 +19,16 @@ use std::rc::Rc;
 const TICKETS_MAX: usize = 20_000;
 /// Characters of a token.
 const TOKEN_LEN: usize = 32;
-/// Said where a link does not work; without anything a page's policy forbids.
+const HTML: &str = "text/html; charset=utf-8";
+/// Leads in: by itself, or by the button where scripts do not run. Without anything a page's policy forbids.
+const ENTER: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"robots\" content=\"noindex\"><title>UC Connector</title>\n\
+    <form method=\"post\"><button>Open UC Connector</button></form>\n<script src=\"/js/enter.js\"></script>\n</html>\n";
+/// Said where a link does not work.
 const OVER: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>UC Connector</title>\n<h1>This link was used already, or its time is over.</h1>\n\
     <p>A link works once, until its preview ends. <a href=\"/\">Log in</a> to see what is open.</p>\n</html>\n";
+/// Said to an address that opened too many of those.
+const LIMITED: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>UC Connector</title>\n<h1>Too many links that do not work were opened from here.</h1>\n\
+    <p>Wait a moment, or <a href=\"/\">log in</a> to see what is open.</p>\n</html>\n";
 
 /// Links that were sent and not used yet, by the hash of their token: how long a look-up takes tells nothing about a token.
 #[derive(Default)]
@@ -39,6 +48,12 @@ impl Tickets {
         self.by_key.insert(Sha256::digest(token).into(), (who, ends));
     }
 
+    /// Whether a token would let somebody in.
+    fn is_good(&self, token: &str, now: u64) -> bool {
+        let key: [u8; 32] = Sha256::digest(token).into();
+        self.by_key.get(&key).is_some_and(|(_, ends)| *ends > now)
+    }
+
     /// Whom a token lets in; it is used up.
     pub(super) fn take(&mut self, token: &str, now: u64) -> Option<Who> {
         let key: [u8; 32] = Sha256::digest(token).into();
@@ -53,18 +68,24 @@ impl Tickets {
 
 /// Answers a request below `/t/`.
 pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
-    if asked.method == Method::HEAD {
-        return Reply::new(204);
-    }
-    if asked.method != Method::GET {
-        return json_error(405, "method", "this address takes GET").header(ALLOW, "GET");
+    if ![Method::HEAD, Method::GET, Method::POST].contains(&asked.method) {
+        return json_error(405, "method", "this address takes GET and POST").header(ALLOW, "GET, HEAD, POST");
     }
     if site.is_stopping() {
         return api::stopping();
     }
+    if let Some(wait) = site.gate.wait_for_links(asked.address) {
+        Counts::add(&site.counts.logins_limited);
+        return Reply::with(429, HTML, LIMITED).header(RETRY_AFTER, wait.as_secs().max(1).to_string());
+    }
     let token = asked.path.strip_prefix("/t/").filter(|token| token.len() == TOKEN_LEN).unwrap_or_default();
-    let Some(who) = site.tickets.borrow_mut().take(token, now_ms()) else {
-        return Reply::with(410, "text/html; charset=utf-8", OVER);
+    if asked.method != Method::POST && site.tickets.borrow().is_good(token, now_ms()) {
+        return Reply::with(200, HTML, ENTER);
+    }
+    let taken = if asked.method == Method::POST { site.tickets.borrow_mut().take(token, now_ms()) } else { None };
+    let Some(who) = taken else {
+        site.gate.wrong_link(asked.address);
+        return Reply::with(410, HTML, OVER);
     };
     let Some((cookie, _)) = api::begin(site, &who) else { return json_error(503, "busy", "the connector has no randomness") };
     let seconds = site.settings().web.session_max_s;
@@ -82,6 +103,7 @@ mod tests {
         tickets.add("1002".into(), "b", 100, 0);
         tickets.add("1003".into(), "c", 100, 0);
         assert_eq!(tickets.take("x", 1), None);
+        assert!(tickets.is_good("a", 99) && !tickets.is_good("a", 100) && !tickets.is_good("x", 1), "looking uses nothing up");
         assert_eq!(tickets.take("a", 99).as_deref(), Some("1001"));
         assert_eq!(tickets.take("a", 99), None, "used");
         assert_eq!(tickets.take("b", 100), None, "over");

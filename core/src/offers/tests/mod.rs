@@ -1,5 +1,6 @@
 //! Stories of previews: a router, workers with pages, and a hand-played T-Server around the whole connector.
 mod changes;
+mod invited;
 mod races;
 mod reports;
 mod requests;
@@ -12,7 +13,7 @@ use crate::cti_event::{Control, CtiEvent, Role, TEvent};
 use crate::entropy::Seed;
 use crate::id::*;
 use crate::offer::*;
-use crate::uc_event::CloseCause;
+use crate::uc_event::{CloseCause, SipRequest};
 use crate::{Connector, Input, Mono, Now};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -44,6 +45,10 @@ struct Story {
     records: Vec<OfferRecord>,
     /// The connector waits for its connection to stand.
     dials: bool,
+    /// Requests to the SIP server since they were taken.
+    sent: Vec<SipRequest>,
+    /// One-time logins: worker, token, end.
+    tickets: Vec<(u32, String, u64)>,
     drained: bool,
     next_request: u64,
     answered: BTreeSet<u64>,
@@ -95,6 +100,8 @@ impl Story {
             news: Vec::new(),
             records: Vec::new(),
             dials: false,
+            sent: Vec::new(),
+            tickets: Vec::new(),
             drained: false,
             next_request: 0,
             answered: BTreeSet::new(),
@@ -134,6 +141,8 @@ impl Story {
                 Action::Record(record) => self.records.push(*record),
                 Action::ConnectCti { .. } => self.dials = true,
                 Action::CloseCti { .. } => self.dials = false,
+                Action::SendUc { msg, .. } => self.sent.push(*msg),
+                Action::Ticket(ticket) => self.tickets.push((ticket.user.0, ticket.token.as_ref().into(), ticket.ends_unix_ms)),
                 Action::Drained => self.drained = true,
                 _ => {}
             }

@@ -243,8 +243,8 @@ pub(crate) fn letter(cx: &mut Cx<'_>, user: UserId, conn: &str, ends_unix_ms: u6
     }
     let token = cx.entropy.hex(32);
     let link = invite.url.replace("{token}", &token);
-    let toast = invite.toast.replace("{conn}", conn).into_boxed_str();
-    let text = filled(&invite.text, conn, &link);
+    let (text, toast) = invite.words_for(&cx.directory.person(user).language);
+    let (text, toast) = (filled(text, conn, &link), toast.replace("{conn}", conn).into_boxed_str());
     let context = (invite.mode == InviteMode::Context).then(|| {
         let (application, name) = (invite.application.clone(), invite.name.clone());
         Box::new(ContextInvitation { application, name, data: token.clone(), link: link.into(), toast })
