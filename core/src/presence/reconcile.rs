@@ -165,6 +165,7 @@ impl Presence {
 
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
     pub(super) fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
+        let works = self.works();
         for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
             let slot = &mut self.dns[dn.index()];
             let by_hand = slot.hold == Hold::Foreign || slot.crossed;
@@ -178,17 +179,23 @@ impl Presence {
             }
             let slot = &mut self.dns[dn.index()];
             slot.asked = false;
-            if !slot.dirty {
+            if !slot.dirty && works {
                 slot.dirty = true;
                 self.work[cx.directory.switch_of(dn).index()].push_back(dn);
             }
         }
     }
 
+    /// Something may be put on the work list. While stopping there is no work but logouts: whatever an agent enters then is not ours to change.
+    const fn works(&self) -> bool {
+        !self.stopping || self.logging_out
+    }
+
     pub(super) fn enqueue(&mut self, switch: SwitchId, dn: DnId) {
+        let works = self.works();
         let slot = &mut self.dns[dn.index()];
         slot.asked = false;
-        if !slot.dirty {
+        if !slot.dirty && works {
             slot.dirty = true;
             self.work[switch.index()].push_back(dn);
         }
