@@ -17,6 +17,7 @@ mod table;
 mod web;
 mod web_flood;
 mod web_pages;
+mod web_states;
 
 #[global_allocator]
 static COUNTING: alloc_count::Counting = alloc_count::Counting;

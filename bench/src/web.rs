@@ -1,4 +1,4 @@
-//! The web side of the real daemon: what an open page costs, how soon all are back after a restart, how soon a preview is at its page, and what a flood of web requests
+//! The web side of the real daemon: what an open page costs, how soon all are back after a restart, how soon a preview or a state is at its page, and what a flood of web requests
 //! does to presence. The daemon is pinned to core 0, everything else is one thread on core 1.
 use crate::daemon::{Daemon, Options};
 use crate::e2e::{Bench, Wire, listen, pin, points, port};
@@ -6,22 +6,23 @@ use crate::far_ends::Bridge;
 use crate::table::{Table, thousands};
 use crate::web_flood::Flood;
 use crate::web_pages::{PASSWORD_HASH, Pages, Poll, whole};
+use crate::web_states;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Open pages, each of another worker.
-const PAGES: usize = 10_000;
+pub(crate) const PAGES: usize = 10_000;
 /// Previews a second.
 const PREVIEWS: f64 = 1_000.0;
 /// Connections of the router.
 const ROUTER_LINES: usize = 64;
 /// NOTIFYs a second beside the flood.
 const NOTIFIES: f64 = 2_000.0;
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `web [pages|previews|flood] [SECONDS]`
+/// `web [pages|previews|states|flood] [SECONDS]`
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     pin();
     let seconds = args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(10);
@@ -29,20 +30,21 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let part = args.iter().map(String::as_str).find(|arg| arg.parse::<u64>().is_err());
     println!("\nload average before: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     match part {
-        None => pages().and_then(|()| previews(time)).and_then(|()| flood(time)),
+        None => pages().and_then(|()| previews(time)).and_then(|()| web_states::run(time)).and_then(|()| flood(time)),
         Some("pages") => pages(),
         Some("previews") => previews(time),
+        Some("states") => web_states::run(time),
         Some("flood") => flood(time),
-        Some(other) => Err(format!("unknown part `{other}`; there are pages, previews, flood")),
+        Some(other) => Err(format!("unknown part `{other}`; there are pages, previews, states, flood")),
     }
 }
 
 /// A daemon without a UC platform, its T-Server, and the ports of pages and routers.
-struct Office {
-    child: Daemon,
+pub(crate) struct Office {
+    pub(crate) child: Daemon,
     t_server: Wire,
-    bridge: Bridge,
-    web: u16,
+    pub(crate) bridge: Bridge,
+    pub(crate) web: u16,
     router: u16,
 }
 
@@ -60,7 +62,7 @@ fn free() -> Result<u16, String> {
 }
 
 impl Office {
-    fn open() -> Result<Self, String> {
+    pub(crate) fn open() -> Result<Self, String> {
         let (listener, web, router) = (listen()?, free()?, free()?);
         let options = Options {
             connector: "mode = \"standalone\"\n",
@@ -83,7 +85,7 @@ impl Office {
     }
 
     /// Turns until nothing more is said, so that nothing of the beginning is counted later.
-    fn settle(&mut self) -> Result<(), String> {
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(1) {
             self.turn()?;
@@ -91,7 +93,7 @@ impl Office {
         Ok(())
     }
 
-    fn turn(&mut self) -> Result<(), String> {
+    pub(crate) fn turn(&mut self) -> Result<(), String> {
         self.t_server.turn(&mut self.bridge.input, &mut self.bridge.output)?;
         self.bridge.work();
         Ok(())

@@ -73,6 +73,8 @@ pub(crate) struct Pages {
     pub(crate) logins: usize,
     /// Call ids of previews that pages were told of, with the moment.
     pub(crate) offers: Vec<(String, Instant)>,
+    /// Workers whose page was told a state, with the moment.
+    pub(crate) states: Vec<(usize, Instant)>,
 }
 
 impl Pages {
@@ -84,7 +86,7 @@ impl Pages {
             let cookie = log_in(&mut line, port, worker)?;
             pages.push(Page { worker, cookie, stream: None, tail: Vec::new(), is_asked: false, is_open: false, first_wait: WAIT.0, tries: 0, again_at: None });
         }
-        Ok(Self { port, poll: Poll::new()?, pages, open: 0, opened: 0, chance: 88_172_645_463_325_252, logins: 0, offers: Vec::new() })
+        Ok(Self { port, poll: Poll::new()?, pages, open: 0, opened: 0, chance: 88_172_645_463_325_252, logins: 0, offers: Vec::new(), states: Vec::new() })
     }
 
     /// Pages that have the whole picture.
@@ -213,6 +215,8 @@ impl Pages {
                 let conn = memmem::find(block, b"\"conn\":\"").map(|at| &block[at + 8..]);
                 let conn = conn.and_then(|rest| Some(&rest[..memchr::memchr(b'"', rest)?])).unwrap_or_default();
                 self.offers.push((String::from_utf8_lossy(conn).into_owned(), Instant::now()));
+            } else if memmem::find(block, b"event: state\n").is_some() {
+                self.states.push((page.worker, Instant::now()));
             } else if memmem::find(block, b"event: sync").is_some() && !page.is_open {
                 page.is_open = true;
                 page.tries = 0;

@@ -26,6 +26,7 @@ use crate::uc::UcSide;
 use crate::views::{
     ChoiceFault, Counters, CtiLinkView, DeadlineView, DnExplanation, DnView, PreviewsView, PublisherView, Reason, ShownState, UcLinkView, WorkerView,
 };
+use crate::watch::Watch;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -43,6 +44,7 @@ pub struct Connector {
     presence: Presence,
     offers: Offers,
     drain: Drain,
+    pub(crate) watch: Watch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -63,6 +65,7 @@ macro_rules! cx {
             deadlines: &mut $it.deadlines,
             facts: &mut $it.facts,
             out: &mut $it.out,
+            watch: &mut $it.watch,
         }
     };
 }
@@ -83,6 +86,7 @@ impl Connector {
             out: Out::default(),
             last: now,
             drain: Drain::No,
+            watch: Watch::default(),
             directory,
         };
         it.offers = Offers::start(&cx!(it, now));
@@ -174,6 +178,8 @@ impl Connector {
     fn reconfigure(&mut self, now: Now, config: Arc<Config>) {
         let old = Arc::clone(self.directory.config());
         let changes = self.directory.apply(config);
+        changes.removed_users.iter().for_each(|(user, _)| self.watch.set(*user, false));
+        self.watch.mark_all();
         self.presence.on_reconfigure(&mut cx!(self, now), &old, &changes);
         self.cti.on_reconfigure(&mut cx!(self, now), &old, &changes);
         self.uc.on_reconfigure(&mut cx!(self, now), &old, &changes);
@@ -210,6 +216,7 @@ impl Connector {
             self.drain = Drain::Done;
             self.answer_routers(now);
             self.cti.close(&mut cx!(self, now));
+            self.watch.mark_all();
             self.deadlines = Deadlines::default();
             self.out.actions.push_back(Action::Drained);
         }

@@ -8,6 +8,7 @@ use crate::fact::{Fact, Facts};
 use crate::note::Note;
 use crate::offer::{BRIDGE_REQUESTS, PreviewAnswer, RequestId};
 use crate::time::{Mono, Now};
+use crate::watch::Watch;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -21,6 +22,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) deadlines: &'a mut Deadlines,
     pub(crate) facts: &'a mut Facts,
     pub(crate) out: &'a mut Out,
+    pub(crate) watch: &'a mut Watch,
 }
 
 /// Actions waiting to be polled.

@@ -26,6 +26,8 @@ pub(crate) enum Fact {
     SwitchUp { switch: SwitchId },
     /// State requests cannot be sent; unanswered ones are unknown.
     SwitchDown { switch: SwitchId },
+    /// The registration of a DN may have gone without a word about its agent; told while somebody is watched.
+    Registration { dn: DnId },
     /// A worker took an invitation in their own client.
     InviteAnswered { offer: OfferId },
     /// A worker declined an invitation.

@@ -35,6 +35,7 @@ pub mod time;
 pub(crate) mod uc;
 pub mod uc_event;
 pub mod views;
+mod watch;
 
 pub use action::Action;
 pub use config::Config;

@@ -52,6 +52,8 @@ pub enum Sabotage {
     EmptyPage,
     /// What one worker's page shows, another's shows too (private).
     WrongPage,
+    /// Changes are taken off the core's list before anybody has seen them (watch).
+    ForgetChange,
 }
 
 static CALLS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

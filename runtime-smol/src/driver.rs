@@ -11,7 +11,8 @@ use crate::settings::{DoorSettings, Settings};
 use crate::signals::{Asked, Listener};
 use crate::web::Web;
 use crate::web::hub_side::{self, WebSide};
-use crate::web::talk::Told;
+use crate::web::slice::Slice;
+use crate::web::talk::{Ask, Told};
 use crate::{choosing, config_file, entropy, log, say, zone};
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
@@ -100,16 +101,21 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
         say::info(&format!("operations: http://{}/", listening.address));
     }
     tell_addresses(&settings, web.as_ref(), limit);
+    let (more, left) = channel::bounded(1);
     let hub = Hub::new(settings, seed, recorder, Rc::clone(&executor), drained);
     {
         let mut hub = hub.borrow_mut();
         hub.store = store;
         hub.history = history;
         hub.redirects = redirects;
-        hub.web = web.as_ref().map(|web| WebSide::new(web.told.clone(), Arc::clone(&web.missed)));
+        hub.web = web.as_ref().map(|web| WebSide::new(web.told.clone(), Arc::clone(&web.missed), more));
         hub.restore(choices);
     }
-    smol::block_on(executor.run(serve(&hub, &mut signals, &done, Queues { asked, web: web.as_ref().map(|web| web.asked.clone()) }, listening.as_ref(), limit)));
+    let web_queues = match &web {
+        Some(web) => Some(web_queues(web, left).map_err(|e| format!("no pair of sockets can be made: {e}"))?),
+        None => None,
+    };
+    smol::block_on(executor.run(serve(&hub, &mut signals, &done, Queues { asked, web: web_queues }, listening.as_ref(), limit)));
     // The queue to the web thread ends with the hub's and our own handle.
     hub.borrow_mut().web = None;
     if let Some(mut web) = web.take() {
@@ -128,7 +134,20 @@ struct Queues {
     /// Of the operations listener.
     asked: Receiver<OpsRequest>,
     /// Of the web side.
-    web: Option<Receiver<crate::web::talk::Ask>>,
+    web: Option<WebQueues>,
+}
+
+/// What makes the web side's work on the deciding thread.
+struct WebQueues {
+    asked: Receiver<Ask>,
+    /// Says that changes are left to be told.
+    left: Receiver<()>,
+    /// Time for questions, and for those changes.
+    slices: [Slice; 2],
+}
+
+fn web_queues(web: &Web, left: Receiver<()>) -> std::io::Result<WebQueues> {
+    Ok(WebQueues { asked: web.asked.clone(), left, slices: [Slice::new()?, Slice::new()?] })
 }
 
 /// Says where things are.
@@ -158,9 +177,9 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues
         .detach();
     executor.spawn(zone::follow(Rc::clone(hub))).detach();
     executor.spawn(answer_operations(Rc::clone(hub), asked)).detach();
-    if let Some(asked) = web {
-        executor.spawn(hub_side::serve(Rc::clone(hub), asked)).detach();
-        executor.spawn(hub_side::keep_shown(Rc::clone(hub))).detach();
+    if let Some(WebQueues { asked, left, slices: [questions, changes] }) = web {
+        executor.spawn(hub_side::serve(Rc::clone(hub), asked, questions)).detach();
+        executor.spawn(hub_side::keep_shown(Rc::clone(hub), left, changes)).detach();
     }
     let (look_again, again) = channel::bounded(1);
     executor.spawn(choosing::watch(Rc::clone(hub), again)).detach();

@@ -318,8 +318,9 @@ impl Hub {
         Some(conn)
     }
 
-    /// Ends the turn: one write for each connection that got something, and the timer task learns of an earlier deadline.
+    /// Ends the turn: pages hear what changed, one write for each connection that got something, and the timer task learns of an earlier deadline.
     pub(crate) fn flush(&mut self) {
+        self.show_some();
         while let Some(link) = self.dirty.pop() {
             let slot = self.slot(link);
             slot.dirty = false;

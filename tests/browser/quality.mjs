@@ -6,7 +6,9 @@ import { AXE, LANGUAGES, PAGE } from "./kit.mjs";
 
 /** Compressed, all files one worker loads in one language, and the supervisor's page. */
 const WEIGHT_MAX = 60 * 1024;
+/** Of the best load: other programs may have the machine. The figure of a quiet one is in bench/README.md. */
 const FIRST_PAINT_MS_MAX = 300;
+const LOADS = 10;
 
 export async function weight_and_policy(kit) {
   const answer = await fetch(PAGE);
@@ -16,14 +18,17 @@ export async function weight_and_policy(kit) {
   const html = await answer.text();
   assert.ok(!/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/.test(html), "nothing inline");
 
-  let best = Infinity;
-  for (let round = 0; round < 5 && best > FIRST_PAINT_MS_MAX; round++) {
+  // Each with nothing in its cache.
+  const paints = [];
+  for (let load = 0; load < LOADS; load++) {
     const page = await kit.window(await kit.person());
     const paint = await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0);
-    best = Math.min(best, await paint.jsonValue());
+    paints.push(Math.round(await paint.jsonValue()));
     await page.context().close();
   }
-  assert.ok(best <= FIRST_PAINT_MS_MAX, "first paint after " + best + " ms");
+  paints.sort((a, b) => a - b);
+  const [best, median, worst] = [paints[0], paints[LOADS / 2], paints[LOADS - 1]];
+  assert.ok(best <= FIRST_PAINT_MS_MAX, "first paint after " + paints.join(", ") + " ms");
 
   const context = await kit.person();
   const page = await context.newPage();
@@ -46,7 +51,8 @@ export async function weight_and_policy(kit) {
   await page.waitForLoadState("load");
   assert.ok(files.length > 12, files.join("\n"));
   assert.ok(weight <= WEIGHT_MAX, weight + " bytes:\n" + files.join("\n"));
-  console.log("page weight " + weight + " bytes in " + files.length + " files, first paint " + Math.round(best) + " ms");
+  console.log("page weight " + weight + " bytes in " + files.length + " files");
+  console.log("first paint of " + LOADS + " loads: " + best + " / " + median + " / " + worst + " ms (best, median, worst)");
 }
 
 export async function accessible(kit) {

@@ -1,7 +1,7 @@
 //! Exact checkpoints: the whole state as bytes, and a connector again that goes on as the first one would have, down to the next random number.
 //!
 //! What is in it: everything the machines remember, the position in the entropy stream, the deadlines, the ids of persons and DNs. What is not: the configuration
-//! (whoever keeps a checkpoint keeps that beside it; it holds references to secrets, never secrets), look-up tables (made anew), and actions not polled yet (there
+//! (whoever keeps a checkpoint keeps that beside it; it holds references to secrets, never secrets), look-up tables (made anew), who is watched, and actions not polled yet (there
 //! must be none). All types of state derive serde's traits, so a new field is in the next checkpoint without being listed; bytes depend on the state alone.
 //!
 //! The bytes end in a checksum, and name the configuration they belong to by a hash of all that ids and indices refer to. That finds damage and mistakes, not
@@ -18,6 +18,7 @@ use crate::offers::Offers;
 use crate::presence::Presence;
 use crate::time::Now;
 use crate::uc::UcSide;
+use crate::watch::Watch;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -90,8 +91,8 @@ impl Connector {
     /// The whole state but the configuration, as bytes for [`Self::restore`]. `None` while actions wait: poll them first.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Vec<u8>> {
-        let Self { directory, entropy, deadlines, facts, out: Out { actions, notes_dropped, router_answers: _ }, last, uc, cti, presence, offers, drain } =
-            self;
+        let Self { directory, entropy, deadlines, facts, out, last, uc, cti, presence, offers, drain, watch: _ } = self;
+        let Out { actions, notes_dropped, router_answers: _ } = out;
         if !actions.is_empty() || !facts.is_empty() {
             return None;
         }
@@ -137,7 +138,20 @@ impl Connector {
             return Err(RestoreFault::OtherConfiguration);
         }
         let out = Out { notes_dropped, ..Out::default() };
-        Ok(Self { directory: Directory::with_ids(config, ids), entropy, deadlines, facts: Facts::new(), out, last, uc, cti, presence, offers, drain })
+        Ok(Self {
+            directory: Directory::with_ids(config, ids),
+            entropy,
+            deadlines,
+            facts: Facts::new(),
+            out,
+            last,
+            uc,
+            cti,
+            presence,
+            offers,
+            drain,
+            watch: Watch::default(),
+        })
     }
 }
 

@@ -173,10 +173,13 @@ impl DnRows {
         }
     }
 
-    /// All DNs are to be registered once more (event 132); what we know stands until the answer.
-    pub(super) fn register_again(&mut self) {
+    /// All DNs are to be registered once more (event 132); what we know stands until the answer. `gone` hears of each that was registered.
+    pub(super) fn register_again(&mut self, mut gone: impl FnMut(DnId)) {
         for at in 0..self.rows.len() {
-            self.registered -= u32::from(core::mem::take(&mut self.rows[at].registered));
+            if core::mem::take(&mut self.rows[at].registered) {
+                self.registered -= 1;
+                gone(DnId(at as u32));
+            }
             self.rows[at].fresh = false;
             self.enqueue(DnId(at as u32));
         }

@@ -21,7 +21,8 @@ impl CtiSide {
             n::EVENT_LINK_CONNECTED => self.on_linked(cx, link, true),
             n::EVENT_LINK_DISCONNECTED => self.on_linked(cx, link, false),
             n::EVENT_RESTORE_CONNECTION => {
-                self.links[link.index()].rows.register_again();
+                let (active, rows) = (self.is_active(link), &mut self.links[link.index()].rows);
+                rows.register_again(|dn| say_unregistered(cx, active, dn));
                 self.pump(cx, link);
             }
             n::EVENT_PRIMARY_CHANGED => {} // the bridge says the same, and first, with `role`
@@ -79,7 +80,7 @@ impl CtiSide {
                 self.snapshot(cx, link, dn, event);
             }
             CtiReq::QueryAddress => {}
-            CtiReq::UnregisterAddress => rows.set_registered(dn, false),
+            CtiReq::UnregisterAddress => self.unregistered(cx, link, dn),
             CtiReq::AgentLogin | CtiReq::AgentLogout | CtiReq::State(_) => {
                 if let Some(state) = state_of(event) {
                     self.tell(cx, dn, event, state, Origin::Answer(req));
@@ -89,6 +90,12 @@ impl CtiSide {
                 }
             }
         }
+    }
+
+    /// The server no longer tells about `dn`.
+    fn unregistered(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId) {
+        self.links[link.index()].rows.set_registered(dn, false);
+        say_unregistered(cx, self.is_active(link), dn);
     }
 
     fn snapshot(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
@@ -113,7 +120,7 @@ impl CtiSide {
             CtiReq::RegisterAddress | CtiReq::QueryAddress | CtiReq::UnregisterAddress => {
                 let it = &mut self.links[link.index()];
                 if req != CtiReq::RegisterAddress && n::error(code).is_some_and(|e| e.reaction == n::Reaction::Reregister) {
-                    it.rows.set_registered(dn, false);
+                    self.unregistered(cx, link, dn);
                     return;
                 }
                 it.rows.set_failed(dn);
@@ -168,7 +175,7 @@ impl CtiSide {
     /// An event without a request of ours behind it.
     fn on_news(&mut self, cx: &mut Cx<'_>, link: CtiLinkId, dn: DnId, event: &TEvent<'_>) {
         match event.id {
-            n::EVENT_UNREGISTERED => self.links[link.index()].rows.set_registered(dn, false),
+            n::EVENT_UNREGISTERED => self.unregistered(cx, link, dn),
             n::EVENT_DN_OUT_OF_SERVICE | n::EVENT_DN_BACK_IN_SERVICE if self.is_active(link) => {
                 cx.fact(Fact::Agent { dn, news: AgentNews::InService(event.id == n::EVENT_DN_BACK_IN_SERVICE) });
             }
@@ -227,4 +234,11 @@ fn row_of(config: &Config, event: &TEvent<'_>, state: AgentState) -> Option<u16>
     };
     let has_reason = |text: &str, ext: bool| if ext { event.ext_reason } else { event.reason }.is_some_and(|raw| is_json_of(raw, text));
     config.choice.matching(ready, mode, has_reason)
+}
+
+/// Pages show it; nothing else depends on it.
+fn say_unregistered(cx: &mut Cx<'_>, active: bool, dn: DnId) {
+    if active && cx.watch.any() {
+        cx.fact(Fact::Registration { dn });
+    }
 }

@@ -21,11 +21,13 @@ impl Presence {
             return;
         }
         let before = self.user_at(cx.directory, dn);
+        self.mark(cx, dn);
         if let AgentNews::State { state, agent, .. } = news
             && cx.config.presence.free_seating
         {
             self.on_seat(cx, dn, state, agent);
         }
+        self.mark(cx, dn); // who sits there now
         self.choices.hear(dn, &news);
         self.dns[dn.index()].trail.on_news(cx.now.mono, &news);
         match news {

@@ -160,6 +160,7 @@ impl Presence {
         let slot = &mut self.choices.chosen[user.index()];
         if *slot != choice {
             *slot = choice;
+            cx.watch.mark(user);
             cx.act(Action::Persist { user, choice });
             cx.note(Note::Chosen { user, choice });
         }

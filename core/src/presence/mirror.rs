@@ -93,6 +93,7 @@ impl Presence {
     fn forget_states(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
         for dn in cx.directory.dns().filter(|dn| cx.directory.switch_of(*dn) == switch) {
             self.dns[dn.index()].have = AgentState::Unknown;
+            self.mark(cx, dn);
             let Some(user) = self.user_at(cx.directory, dn) else { continue };
             let known = self.own_dns(cx, user).any(|dn| self.dns[dn.index()].have != AgentState::Unknown);
             if !self.users[user.index()].role.mirrors() || self.standing.get(user).is_none() {

@@ -93,6 +93,7 @@ impl Presence {
                 self.on_switch(cx, switch);
             }
             Fact::Agent { dn, news } => self.on_agent(cx, dn, news),
+            Fact::Registration { dn } => self.mark(cx, dn),
             Fact::Published { user, row } => self.on_published(cx, user, row),
             Fact::PublishFailed { user } => self.open_echo_window(cx, user),
             Fact::UserAction { user, state } => self.on_user_action(cx, user, state),
@@ -114,6 +115,7 @@ impl Presence {
             self.counters.stale_updates += 1;
             return;
         }
+        cx.watch.mark(user);
         let before = (slot.class, slot.availability, slot.activity, slot.note_hash);
         match update.state {
             StateChange::Unchanged => {}
@@ -166,6 +168,7 @@ impl Presence {
     /// Puts the DNs of `user` on the work list. `change`: the worker did something, so what others set or T-Server refused no longer stands.
     pub(super) fn touch(&mut self, cx: &mut Cx<'_>, user: UserId, change: bool) {
         let works = self.works();
+        cx.watch.mark(user);
         for dn in cx.directory.dns_of(user).chain(self.seats.of(user)) {
             let slot = &mut self.dns[dn.index()];
             let by_hand = slot.hold == Hold::Foreign || slot.crossed;
@@ -213,6 +216,7 @@ impl Presence {
     /// A switch came or went: requests without an answer are unknown. What they did is asked before anything is sent (`cti` holds the DN as not fresh).
     fn on_switch(&mut self, cx: &mut Cx<'_>, switch: SwitchId) {
         for dn in cx.directory.dns().filter(|dn| cx.directory.switch_of(*dn) == switch) {
+            self.mark(cx, dn);
             let slot = &mut self.dns[dn.index()];
             if let Some(req) = slot.in_flight.take() {
                 slot.ours = None;
@@ -257,6 +261,7 @@ impl Presence {
                     cti.hurry(cx, link);
                     return; // the snapshot brings it back
                 }
+                cx.watch.mark(user);
                 slot.in_flight = Some(req);
                 slot.lost = None;
                 slot.sent_note = note;

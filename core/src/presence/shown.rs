@@ -2,6 +2,7 @@
 use super::reconcile::Presence;
 use super::slots::Hold;
 use crate::config::Config;
+use crate::cx::Cx;
 use crate::directory::Directory;
 use crate::fingerprint::Fp;
 use crate::id::{DnId, UserId};
@@ -9,6 +10,15 @@ use crate::views::{Counters, DnView, ShownState, WantView, WorkerView};
 use alloc::collections::VecDeque;
 
 impl Presence {
+    /// What pages show of a DN may have changed.
+    pub(super) fn mark(&self, cx: &mut Cx<'_>, dn: DnId) {
+        if cx.watch.any()
+            && let Some(user) = self.user_at(cx.directory, dn)
+        {
+            cx.watch.mark(user);
+        }
+    }
+
     /// The worker's note as it goes into the reasons.
     pub(crate) fn note(&self, config: &Config, user: UserId) -> &str {
         if !config.presence.send_note {

@@ -13,6 +13,7 @@ use crate::fact::Fact;
 use crate::id::*;
 use crate::uc_event::{CloseCause, PublishTime};
 use crate::views::AgentState;
+use crate::watch::tests::Pages;
 use crate::{Connector, Input, Mono, Now};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -29,6 +30,8 @@ const READY: &str = "Ready";
 
 struct Story {
     c: Connector,
+    /// Everybody is watched: what pages show changes only for workers on the list of changes.
+    pages: Pages,
     now: Now,
     /// Requests seen, newest last: link, reference, DN number, request.
     sent: Vec<(CtiLinkId, u32, DnId, CtiReq)>,
@@ -66,6 +69,7 @@ impl Story {
         let now = Now { mono: Mono(0), unix_ms: 0 };
         let mut it = Self {
             c: Connector::new(Arc::new(config), Seed::from_u64(1), now),
+            pages: Pages::default(),
             now,
             sent: Vec::new(),
             connects: Vec::new(),
@@ -97,6 +101,7 @@ impl Story {
                 _ => {}
             }
         }
+        self.pages.check(&mut self.c);
     }
 
     fn cti(&mut self, link: CtiLinkId, event: CtiEvent<'_>) {

@@ -108,6 +108,7 @@ impl Presence {
             slot.retry_at = None;
             if slot.hold == Hold::OutOfService {
                 slot.hold = Hold::None; // event 148 may have been lost with a connection
+                self.mark(cx, dn);
             }
             self.counters.repeats += 1;
             self.enqueue(cx.directory.switch_of(dn), dn);

@@ -22,6 +22,7 @@ pub mod recovery;
 pub mod reported;
 pub mod stale;
 pub mod storm;
+pub mod watch;
 pub mod winner;
 
 use crate::both::BothOptions;
@@ -165,6 +166,7 @@ pub fn all(previews: bool) -> Vec<Box<dyn Checker>> {
         Box::new(coverage::Coverage::default()),
         Box::new(convergence::Convergence),
         Box::new(recovery::Recovery),
+        Box::new(watch::Watched::default()),
     ];
     if previews {
         all.extend(of_previews());

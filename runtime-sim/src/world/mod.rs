@@ -37,7 +37,7 @@ use crate::trace::Trace;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use uc_core::entropy::Seed;
-use uc_core::id::UcLinkId;
+use uc_core::id::{UcLinkId, UserId};
 use uc_core::offer::OfferId;
 use uc_core::uc_event::{CloseCause, UcEvent};
 use uc_core::{Connector, Input, Mono};
@@ -180,6 +180,7 @@ impl World {
         for worker in it.people.clone() {
             it.hire(worker);
         }
+        it.watch();
         it.drain_core(None);
         it
     }
@@ -241,7 +242,20 @@ impl World {
                 self.after_action(&action);
             }
         }
+        if self.sabotage == Sabotage::ForgetChange {
+            self.take_changes();
+        }
         self.check(|checker, scene| checker.on_settled(scene));
+        self.take_changes();
+    }
+
+    /// Looks at the first workers, as their pages would.
+    fn watch(&mut self) {
+        (0..checkers::watch::WATCHED_MAX).for_each(|user| self.core.watch(UserId(user), true));
+    }
+
+    fn take_changes(&mut self) {
+        while self.core.poll_changed().is_some() {}
     }
 
     fn drain_peers(&mut self) {

@@ -203,6 +203,7 @@ impl World {
     fn reconfigure(&mut self) {
         let config = company::config(&self.options, &self.people);
         self.feed(Input::Reconfigure(config), None);
+        self.watch();
         self.close_pages();
     }
 

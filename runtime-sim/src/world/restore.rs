@@ -54,6 +54,7 @@ impl World {
                     return self.fail("checkpoint", "a restored connector has another checkpoint than the one it came from".into());
                 }
                 self.core = core;
+                self.watch();
                 self.exchange.done += 1;
             }
             Err(why) => self.fail("checkpoint", format!("the connector's own checkpoint cannot be restored: {why}")),

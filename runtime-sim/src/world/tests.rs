@@ -104,6 +104,11 @@ fn peers_complain_about_rubbish() {
 }
 
 #[test]
+fn watch_catches_a_change_that_is_not_listed() {
+    assert_eq!(caught_by(Sabotage::ForgetChange, plain), "watch");
+}
+
+#[test]
 fn determinism_catches_what_is_not_of_the_seed() {
     let plan = Plan::of_seed(3, Size { workers: 3, minutes: 5 });
     let hash = |bug| plan.run_with(bug, false).hash;

@@ -117,6 +117,7 @@ impl World {
     pub(crate) fn at_rest(happenings: &[Happening]) -> Self {
         let core = Connector::new(Arc::new(config()), Seed::from_u64(1), clock(Mono(0)));
         let mut it = Self { core, now: Mono(0), platform: Platform::new(), centre: Centre::new(), left: Vec::new() };
+        it.core.watch(ALICE, true);
         it.perform();
         while let Some(step) = it.moves().first() {
             it.go(*step).expect("a quiet start");
@@ -140,6 +141,7 @@ impl World {
     }
 
     pub(crate) fn go(&mut self, step: Move) -> Result<(), String> {
+        let print = self.core.print(ALICE);
         match step {
             Move::Time => {
                 let (at, _) = self.core.next_deadline().ok_or("no deadline")?;
@@ -167,6 +169,10 @@ impl World {
             }
         }
         self.perform();
+        if !self.core.is_changed(ALICE) && self.core.print(ALICE) != print {
+            return Err("what the worker's page shows changed, and they are not on the list of changes".into());
+        }
+        self.core.poll_changed();
         match self.core.next_deadline() {
             Some((at, why)) if at < self.now => Err(format!("{why:?} is overdue")),
             _ => Ok(()),

@@ -1,7 +1,12 @@
 //! The deciding thread's end of the web side: questions become inputs, actions become news with names in them.
 //!
-//! At most [`BATCH`] questions are taken before links get their turn again, so a flood of web requests only makes web requests wait. A worker's state has no action
-//! of its own in the core; every [`SWEEP`] the states of [`SWEEP_MAX`] workers with open pages are compared with what their pages show.
+//! Questions are answered for [`super::slice::SLICE`], then sockets are looked at again, so a flood of web requests only makes web requests wait. Changes of the state
+//! of workers with open pages are on a list of the core (`Connector::poll_changed`), which is taken at the end of every turn: a page hears of a change at once, and
+//! nothing is looked at while nothing changes. After what changes many at once the rest of the list is taken in slices, too.
+#[cfg(test)]
+mod tests;
+
+use super::slice::Slice;
 use super::talk::{Answer, Ask, BoardPiece, BoardRow, DnState, Looked, Menu, NEWS_MAX, Offer, PageId, StateView, Told, Who};
 use crate::choosing::word_of;
 use crate::hub::{Hub, Shared};
@@ -9,8 +14,6 @@ use crate::ops;
 use smol::Timer;
 use smol::channel::{Receiver, Sender};
 use std::collections::BTreeMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,14 +22,14 @@ use uc_core::id::{DnId, UserId};
 use uc_core::offer::{OfferRecord, OfferView, PageEvent, PageNews, PreviewAnswer, PreviewRequest, RequestId, RequestView, RouterEvent};
 use uc_core::{Connector, Input};
 
-/// Questions in one go.
-const BATCH: usize = 8;
-/// Workers in one piece of the board.
+/// Workers in one piece of the board; fewer when the time for questions is over before.
 const BOARD_MAX: u32 = 200;
-/// How often states are compared.
-const SWEEP: Duration = Duration::from_millis(100);
-/// Workers compared in one go.
-const SWEEP_MAX: usize = 1_000;
+/// Changed workers whose pages are told at the end of a turn; the others by [`keep_shown`].
+const SHOWN_MAX: usize = 64;
+/// States are held back while so many news wait for the web thread: room for offers, which cannot be held back.
+const STATES_MAX: usize = NEWS_MAX / 2;
+/// How long they are held back before the next try.
+const CROWDED: Duration = Duration::from_millis(10);
 
 /// What the hub keeps for the web side.
 pub(crate) struct WebSide {
@@ -35,8 +38,8 @@ pub(crate) struct WebSide {
     missed: Arc<AtomicBool>,
     /// Workers with open pages.
     visitors: BTreeMap<UserId, Visitor>,
-    /// The last one compared.
-    swept: UserId,
+    /// Says that changes are left to be told.
+    more: Sender<()>,
 }
 
 struct Visitor {
@@ -47,9 +50,9 @@ struct Visitor {
 }
 
 impl WebSide {
-    /// With the queue to the web thread, and the flag that tells it that news were left out.
-    pub(crate) fn new(told: Sender<Told>, missed: Arc<AtomicBool>) -> Self {
-        Self { told, missed, visitors: BTreeMap::new(), swept: UserId(0) }
+    /// With the queue to the web thread, the flag that tells it that news were left out, and a queue of one word to [`keep_shown`].
+    pub(crate) fn new(told: Sender<Told>, missed: Arc<AtomicBool>, more: Sender<()>) -> Self {
+        Self { told, missed, visitors: BTreeMap::new(), more }
     }
 
     /// Tells what must not be left out.
@@ -70,7 +73,7 @@ impl WebSide {
 
 impl Hub {
     /// One question of the web side.
-    fn ask(&mut self, ask: Ask) {
+    fn ask(&mut self, ask: Ask, slice: &mut Slice) {
         match ask {
             Ask::Open { page, who } => self.page_opened(page, &who),
             Ask::Close { page, who } => self.page_closed(page, &who),
@@ -83,16 +86,13 @@ impl Hub {
             Ask::Choose { who, state, reply } => {
                 let chosen = self.choose(&who, &state).map(|user| Box::new(ops::state_of(&self.connector, user)));
                 let _ = reply.try_send(chosen);
-                if let Some(user) = self.connector.directory().user_by_employee(&who) {
-                    self.compare(user);
-                }
             }
             Ask::Menu { reply } => {
                 let config = self.connector.directory().config();
                 let _ = reply.try_send(Menu { mode: config.mode, logout: config.choice.logout, catalogue: Arc::clone(&self.extra.catalogue) });
             }
             Ask::Board { from, reply } => {
-                let _ = reply.try_send(self.board(from));
+                let _ = reply.try_send(self.board(from, slice));
             }
             Ask::Preview { id, wanted } => {
                 let data: Vec<(&str, &str)> = wanted.data.iter().map(|(key, value)| (&**key, &**value)).collect();
@@ -122,23 +122,31 @@ impl Hub {
         }
     }
 
-    fn board(&self, from: u32) -> BoardPiece {
-        let (directory, config) = (self.connector.directory(), self.connector.directory().config());
-        let slots = directory.user_slots() as u32;
-        let end = slots.min(from.saturating_add(BOARD_MAX));
-        let row = |user: UserId| {
-            let worker = self.connector.worker(user)?;
-            let person = directory.person(user);
-            Some(BoardRow {
-                who: person.employee_id.clone(),
-                name: person.display_name.clone(),
-                shown: worker.shown.id(&config.choice).into(),
-                pages: self.web.as_ref().and_then(|web| web.visitors.get(&user)).map_or(0, |visitor| visitor.pages.len()),
-                offers: self.connector.offers_of(user).into_iter().map(|view| offer(&self.connector, view)).collect(),
-            })
-        };
-        let rows = (from..end).map(UserId).filter(|user| directory.has_user(*user)).filter_map(row).collect();
-        BoardPiece { rows, next: (end < slots).then_some(end) }
+    /// At least one slot, so that whoever asks comes to an end.
+    fn board(&self, from: u32, slice: &mut Slice) -> BoardPiece {
+        let slots = self.connector.directory().user_slots() as u32;
+        let (mut rows, mut at) = (Vec::new(), from);
+        while at < slots.min(from.saturating_add(BOARD_MAX)) {
+            rows.extend(self.board_row(UserId(at)));
+            at += 1;
+            if slice.is_over() {
+                break;
+            }
+        }
+        BoardPiece { rows, next: (at < slots).then_some(at) }
+    }
+
+    fn board_row(&self, user: UserId) -> Option<BoardRow> {
+        let directory = self.connector.directory();
+        let worker = self.connector.worker(user)?;
+        let person = directory.person(user);
+        Some(BoardRow {
+            who: person.employee_id.clone(),
+            name: person.display_name.clone(),
+            shown: worker.shown.id(&directory.config().choice).into(),
+            pages: self.web.as_ref().and_then(|web| web.visitors.get(&user)).map_or(0, |visitor| visitor.pages.len()),
+            offers: self.connector.offers_of(user).into_iter().map(|view| offer(&self.connector, view)).collect(),
+        })
     }
 
     fn employee(&self, user: UserId) -> Option<Box<str>> {
@@ -164,12 +172,13 @@ impl Hub {
             }
             return;
         };
-        let print = print(&self.connector, user);
+        let print = self.connector.print(user);
         let Some(web) = &mut self.web else { return };
         let visitor = web.visitors.entry(user).or_insert_with(|| Visitor { who: Arc::clone(who), pages: Vec::new(), print });
         visitor.pages.push(page);
         let is_first = visitor.pages.len() == 1;
         if is_first {
+            self.connector.watch(user, true);
             self.step(Input::Page { user, event: PageEvent::Opened }, &[]);
         }
         let offers = self.connector.offers_of(user).into_iter().map(|view| offer(&self.connector, view)).collect();
@@ -188,6 +197,7 @@ impl Hub {
             if let Some(web) = &mut self.web {
                 web.visitors.remove(&user);
             }
+            self.connector.watch(user, false);
             self.step(Input::Page { user, event: PageEvent::Closed }, &[]);
         }
     }
@@ -251,7 +261,7 @@ impl Hub {
     /// Tells a worker's pages when their state is another than they show.
     fn compare(&mut self, user: UserId) {
         let Some(visitor) = self.web.as_mut().and_then(|web| web.visitors.get_mut(&user)) else { return };
-        let print = print(&self.connector, user);
+        let print = self.connector.print(user);
         if visitor.print != print {
             visitor.print = print;
             let who = Arc::clone(&visitor.who);
@@ -262,60 +272,63 @@ impl Hub {
         }
     }
 
-    fn sweep(&mut self) {
-        let Some(web) = &mut self.web else { return };
-        let after = web.swept.0.wrapping_add(1);
-        let mut users: Vec<UserId> = web.visitors.range(UserId(after)..).map(|(user, _)| *user).take(SWEEP_MAX).collect();
-        if users.len() < SWEEP_MAX {
-            let rest = SWEEP_MAX - users.len();
-            users.extend(web.visitors.range(..UserId(after)).map(|(user, _)| *user).take(rest));
-        }
-        if let Some(last) = users.last() {
-            web.swept = *last;
-        }
-        for user in users {
+    /// Tells pages what changed in this turn.
+    pub(crate) fn show_some(&mut self) {
+        let mut left = SHOWN_MAX;
+        self.show_changes(|| {
+            left -= 1;
+            left == 0
+        });
+    }
+
+    /// Tells pages what changed until `is_over`. `false`: too much waits for the web thread already.
+    fn show_changes(&mut self, mut is_over: impl FnMut() -> bool) -> bool {
+        while let Some(web) = &self.web {
+            let is_crowded = web.told.len() >= STATES_MAX;
+            if is_crowded {
+                // What has to wait here stays on the list, each worker once, however often they change.
+                let _ = web.more.try_send(());
+                return false;
+            }
+            let Some(user) = self.connector.poll_changed() else { break };
             self.compare(user);
+            if is_over() {
+                self.web.as_ref().map(|web| web.more.try_send(()));
+                break;
+            }
         }
+        true
     }
 }
 
-/// Takes questions, a bounded number between two turns of the links.
-pub(crate) async fn serve(hub: Shared, asked: Receiver<Ask>) {
+/// Takes questions, for a bounded time between two looks at the sockets.
+pub(crate) async fn serve(hub: Shared, asked: Receiver<Ask>, mut slice: Slice) {
     while let Ok(first) = asked.recv().await {
         {
             let mut hub = hub.borrow_mut();
             hub.tick();
-            hub.ask(first);
-            for _ in 1..BATCH {
-                let Ok(next) = asked.try_recv() else { break };
-                hub.ask(next);
+            slice.begin();
+            let mut next = Some(first);
+            while let Some(ask) = next {
+                hub.ask(ask, &mut slice);
+                next = if slice.is_over() { None } else { asked.try_recv().ok() };
             }
             hub.flush();
         }
-        smol::future::yield_now().await;
+        slice.pause().await;
     }
 }
 
-/// Compares states for ever.
-pub(crate) async fn keep_shown(hub: Shared) {
-    loop {
-        Timer::after(SWEEP).await;
-        hub.borrow_mut().sweep();
+/// Tells pages the changes that were too many for one turn, whenever `more` says so.
+pub(crate) async fn keep_shown(hub: Shared, more: Receiver<()>, mut slice: Slice) {
+    while more.recv().await.is_ok() {
+        slice.begin();
+        let told = hub.borrow_mut().show_changes(|| slice.is_over());
+        slice.pause().await;
+        if !told {
+            Timer::after(CROWDED).await;
+        }
     }
-}
-
-fn print(connector: &Connector, user: UserId) -> u64 {
-    let config = connector.directory().config();
-    let mut hasher = DefaultHasher::new();
-    if let Some(worker) = connector.worker(user) {
-        worker.choice.map(|choice| word_of(choice, &config.choice)).hash(&mut hasher);
-        worker.shown.id(&config.choice).hash(&mut hasher);
-        (worker.class.token(), worker.note).hash(&mut hasher);
-    }
-    for view in connector.dns_of(user).filter_map(|dn| connector.dn(dn)) {
-        (view.dn.0, view.shown.id(&config.choice), view.in_flight, view.held, view.registered, view.seat, view.stranger.is_some()).hash(&mut hasher);
-    }
-    hasher.finish()
 }
 
 fn state_view(connector: &Connector, user: UserId) -> StateView {

@@ -22,6 +22,7 @@ mod request;
 mod serve;
 mod session;
 mod site;
+pub(crate) mod slice;
 mod sso;
 mod stream;
 pub(crate) mod talk;

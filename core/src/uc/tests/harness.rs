@@ -14,6 +14,7 @@ use crate::uc_event::{
     Body, CategoryDoc, Found, ListDoc, Method, Notify, PublishTime, Resource, ResourceState, Response, SipBody, SipRequest, StateValue, SubState,
     TerminationReason, UcEvent,
 };
+use crate::watch::Watch;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -57,6 +58,7 @@ pub(super) struct World {
     pub(super) deadlines: Deadlines,
     pub(super) facts: Facts,
     out: Out,
+    watch: Watch,
     pub(super) now: Mono,
     /// Everything sent, oldest first, until taken.
     pub(super) sent: VecDeque<(UcLinkId, SipRequest)>,
@@ -77,6 +79,7 @@ macro_rules! cx {
             deadlines: &mut $it.deadlines,
             facts: &mut $it.facts,
             out: &mut $it.out,
+            watch: &mut $it.watch,
         }
     };
 }
@@ -90,6 +93,7 @@ impl World {
             deadlines: Deadlines::default(),
             facts: Facts::new(),
             out: Out::default(),
+            watch: Watch::default(),
             now: Mono(1_000_000),
             sent: VecDeque::new(),
             answers: Vec::new(),
