@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use uc_runtime_sim::peers::front_end::{Does, Habit};
-use uc_tests::{Browser, Daemon, Office, PATIENCE, Page, Response, exchange, free_port};
+use uc_tests::{Browser, Daemon, Folder, Office, PATIENCE, Page, Response, Running, connector, exchange, free_port, peer};
 
 const CALL: &str = "0077028a809f7004";
 const NOBODYS: &str = "/t/00000000000000000000000000000000";
@@ -52,6 +53,13 @@ impl Company {
             seen.iter().find(|(uri, _)| *uri == Office::uri(name)).map(|(_, url)| url.clone())
         });
         url.strip_prefix(&format!("http://localhost:{}", self.web)).expect("the link of the configuration").to_owned()
+    }
+
+    /// A figure of `/metrics`.
+    fn number(&self, name: &str) -> u64 {
+        let metrics = uc_tests::get(self.ops, "/metrics").unwrap().body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("uc_connector_")?.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name}: {metrics}")).parse().unwrap()
     }
 
     fn get(&self, path: &str) -> Response {
@@ -181,10 +189,7 @@ fn who_declines_the_message_declines_the_preview_and_a_page_makes_the_message_ne
     let (bert, page) = company.enter(&company.link("bert"));
     bert.click(&page.expect("offer")["offer"], "reject");
     assert_eq!(first.join().unwrap()["Status"], "Rejected");
-    let sent = |company: &Company| {
-        let metrics = uc_tests::get(company.ops, "/metrics").unwrap().body;
-        metrics.lines().find_map(|line| line.strip_prefix("uc_connector_invitations_total ")).unwrap().parse::<u64>().unwrap()
-    };
+    let sent = |company: &Company| company.number("invitations_total");
     assert_eq!(sent(&company), 2);
     let second = company.ask("1002", "0077028a809f7006", 60.0);
     bert.click(&page.expect("offer")["offer"], "accept");
@@ -201,4 +206,50 @@ fn who_declines_the_message_declines_the_preview_and_a_page_makes_the_message_ne
         assert_eq!(asked.join().unwrap()["Status"], "Timeout");
     }
     assert!(began.elapsed() >= Duration::from_millis(100), "the page counts as present for its time of grace");
+}
+
+/// A browser that is not ours: the page behind the link sends its form by itself, and the policy of the pages lets it.
+#[test]
+fn a_browser_that_opens_the_link_ends_at_the_page() {
+    let Some(chromium) = peer("chromium") else { return };
+    let company = Company::open("", "");
+    let answer = company.ask("1001", CALL, 60.0);
+    let link = company.link("anna");
+    let folder = Folder::new();
+    let mut command = Command::new(chromium);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-port=0"]);
+    let profile = format!("--user-data-dir={}", folder.path("profile").display());
+    let _browser = Running::start_silent(command.arg(profile).arg(format!("http://localhost:{}{link}", company.web)));
+    let began = Instant::now();
+    while company.number("offers_workers") == 0 {
+        assert!(began.elapsed() < PATIENCE, "the page does not open");
+        thread::yield_now();
+    }
+    assert_eq!((company.get(&link).status, company.number("web_logins_total")), (410, 1));
+    // The preview goes on there, until its router has enough of it.
+    let cancel = json!({ "op": "cancel", "connId": CALL }).to_string();
+    assert_eq!(exchange(company.router, "POST", "/urs/v1/preview", &[("Content-Type", "application/json")], &cancel).unwrap().status, 200);
+    assert_eq!(answer.join().unwrap()["Status"], "Canceled");
+}
+
+#[test]
+fn the_registration_file_is_printed_or_its_lack_is_named() {
+    let folder = Folder::new();
+    let print = |preview: &str| {
+        let more = "[[switch]]\nname = \"S\"\n[[switch.server]]\nname = \"T\"\naddress = \"127.0.0.1:1\"\n[[person]]\nemployee_id = \"1\"\nagent_login = \"1\"\ndns = \"1@S\"\n";
+        let config = folder.write("uc.toml", &format!("[connector]\nmode = \"standalone\"\n[preview]\n{preview}{more}"));
+        let output = Command::new(connector()).arg("cwe-registration").arg(config).output().unwrap();
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let whole = "cwe_url = \"https://ucc.example/t/{token}\"\ncwe_app_id = \"{D3E0C5F2-5B0C-4A52-9C1E-0A8B8A6F7C11}\"\n";
+    let (code, out, told) = print(whole);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!((code, &*told), (Some(0), ""), "{told}");
+    assert!(out.starts_with("Windows Registry Editor Version 5.00\r\n") && out.lines().all(|line| !line.contains('\n')), "{out}");
+    assert_eq!(out.matches("\"InternalURL\"=\"https://ucc.example/\"\r\n").count(), 3, "{out}");
+    let (code, out, _) = print(&format!("{whole}cwe_name = \"Vermittlung für Späher\"\n"));
+    assert_eq!((code, &out[..4]), (Some(0), &[0xff, 0xfe, b'W', 0][..]), "UTF-16");
+    let (code, out, told) = print("");
+    assert_eq!((code, out.len()), (Some(3), 0));
+    assert!(told.contains("`cwe_url` is ``") && told.contains("write `cwe_url = \"https://"), "{told}");
 }

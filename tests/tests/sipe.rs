@@ -172,7 +172,8 @@ fn asked_in_a_real_client(mode: InviteMode) {
     const CALL: &str = "006e0295";
     let office = office();
     let Some(mut alice) = office.sign_in("alice") else { return };
-    let config = asking(&[ALICE.to_owned(), BOB.to_owned()], "lyncdco13.lab", false, mode);
+    let mut config = asking(&[ALICE.to_owned(), BOB.to_owned()], "lyncdco13.lab", false, mode);
+    config.people[0].language = "ja".into();
     let mut wire = AskerOnWire::connect(config, office.trusted_door);
     wire.until("the subscription", |it| it.core.coverage().iter().all(|(_, n)| *n == 1));
     let ask = |wire: &mut AskerOnWire| {
@@ -184,7 +185,7 @@ fn asked_in_a_real_client(mode: InviteMode) {
     let (_, token) = wire.asker.tickets.pop().unwrap();
     let link = format!("https://ucc.example/t/{token}");
     wire.until("the link to be there", |it| it.core.counters().invitations_delivered == 1);
-    alice.expect_that(&format!("the link {link}"), |line| line.starts_with("im sip:watcher@lyncdco13.lab ") && line.contains(&link));
+    alice.expect_that(&format!("the link {link}"), |line| line.starts_with("im sip:watcher@lyncdco13.lab お客様がお待ちです。") && line.contains(&link));
     // What the worker writes is taken, and is no answer.
     alice.order("say sip:watcher@lyncdco13.lab one moment");
     let answers = wire.asker.core.counters().sip_answers;
