@@ -5,12 +5,45 @@
 use crate::conn::Sink;
 use crate::settings::TlsSettings;
 use crate::tls::{Tls, TlsMaker};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 /// Name look-up, connection, request and answer together.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// Until when all of something must be done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    until: Instant,
+    all: Duration,
+}
+
+impl Within {
+    /// From now on.
+    pub(crate) fn new(all: Duration) -> Self {
+        Self { until: Instant::now() + all, all }
+    }
+
+    /// What is left of it.
+    ///
+    /// # Errors
+    /// One sentence: nothing.
+    pub(crate) fn left(self) -> Result<Duration, String> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(self.over()) } else { Ok(left) }
+    }
+
+    /// The sentence when it is over.
+    pub(crate) fn over(self) -> String {
+        format!("no answer within {} s", self.all.as_secs())
+    }
+
+    /// What went wrong, in words.
+    fn told(self, why: &std::io::Error) -> String {
+        if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) { self.over() } else { why.to_string() }
+    }
+}
 /// Longest head of an answer.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 
@@ -42,8 +75,13 @@ impl Url {
             crate::config_file::slot::endpoint(&format!("{authority}:{port}"))
         })?;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let is_plain = path.bytes().all(|b| b.is_ascii_graphic());
+        let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
         is_plain.then(|| Self { text: text.to_owned(), tls, host: end.host.into(), port: end.port, path })
+    }
+
+    /// `http:` to another machine.
+    pub(crate) fn is_far_in_clear(&self) -> bool {
+        !self.tls && self.host != "localhost" && !self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
 }
 
@@ -65,26 +103,24 @@ pub(crate) fn exchange(
     body: &str,
     is_enough: impl FnMut(&[u8]) -> Result<bool, String>,
 ) -> Result<Vec<u8>, String> {
-    exchange_in("HTTP/1.0", url, tls, method, fields, body, is_enough)
+    exchange_in("HTTP/1.0", url, tls, (method, fields, body), Within::new(WITHIN), is_enough)
 }
 
 fn exchange_in(
     protocol: &str,
     url: &Url,
     tls: &TlsSettings,
-    method: &str,
-    fields: &str,
-    body: &str,
+    (method, fields, body): (&str, &str, &str),
+    within: Within,
     mut is_enough: impl FnMut(&[u8]) -> Result<bool, String>,
 ) -> Result<Vec<u8>, String> {
-    let deadline = Instant::now() + WITHIN;
-    let mut wire = Wire::connect(url, tls, deadline)?;
+    let mut wire = Wire::connect(url, tls, within)?;
     let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
     let (path, port, version) = (&url.path, url.port, env!("CARGO_PKG_VERSION"));
     let request = format!("{method} {path} {protocol}\r\nHost: {host}:{port}\r\nUser-Agent: UCConnector/{version}\r\n{fields}\r\n{body}");
-    wire.write(request.as_bytes(), deadline)?;
+    wire.write(request.as_bytes(), within)?;
     let mut answer = Plain::default();
-    while !is_enough(&answer.bytes)? && wire.read(&mut answer, deadline)? {}
+    while !is_enough(&answer.bytes)? && wire.read(&mut answer, within)? {}
     Ok(answer.bytes)
 }
 
@@ -99,20 +135,47 @@ pub(crate) fn post(url: &Url, tls: &TlsSettings, body: &str) -> Result<u16, Stri
     line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.trim().parse().ok()).ok_or_else(|| "the answer is not HTTP".into())
 }
 
-/// One request in HTTP/1.1, for servers that know nothing else; status and body of the answer.
-///
-/// # Errors
-/// One sentence: there is no whole answer, or it is longer than `bytes_max`.
-pub(crate) fn ask(url: &Url, tls: &TlsSettings, method: &str, fields: &str, body: &str, bytes_max: usize) -> Result<(u16, Vec<u8>), String> {
-    let fields = format!("Connection: close\r\n{fields}");
-    let answer = exchange_in("HTTP/1.1", url, tls, method, &fields, body, |answer| {
-        if answer.len() > HEAD_BYTES_MAX + bytes_max { Err(format!("the answer has more than {bytes_max} bytes")) } else { Ok(whole(answer, false)?.is_some()) }
-    })?;
-    whole(&answer, true)?.ok_or_else(|| "the answer broke off".into())
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Status.
+    pub(crate) status: u16,
+    /// `Content-Type`, empty when it does not say.
+    pub(crate) content_type: String,
+    /// Body.
+    pub(crate) body: Vec<u8>,
 }
 
-/// Status and body, when all of it is there.
-fn whole(answer: &[u8], is_end: bool) -> Result<Option<(u16, Vec<u8>)>, String> {
+/// Why there is no answer, one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// The server cannot be reached, is too slow or hangs up: it may be well again soon.
+    Down(String),
+    /// It answers something that cannot be read.
+    Wrong(String),
+}
+
+/// One request in HTTP/1.1, for servers that know nothing else: method, further header fields, each with its line end, and body.
+///
+/// # Errors
+/// There is no whole answer in time, or it is longer than `bytes_max`.
+pub(crate) fn ask(url: &Url, tls: &TlsSettings, (method, fields, body): (&str, &str, &str), bytes_max: usize, within: Within) -> Result<Answer, Silence> {
+    let fields = format!("Connection: close\r\n{fields}");
+    let mut is_wrong = false;
+    let answer = exchange_in("HTTP/1.1", url, tls, (method, &fields, body), within, |answer| {
+        let outcome = match answer.len() > HEAD_BYTES_MAX + bytes_max {
+            true => Err(format!("the answer has more than {bytes_max} bytes")),
+            false => whole(answer, false),
+        };
+        is_wrong = outcome.is_err();
+        Ok(outcome?.is_some())
+    });
+    let answer = answer.map_err(|why| if is_wrong { Silence::Wrong(why) } else { Silence::Down(why) })?;
+    whole(&answer, true).map_err(Silence::Wrong)?.ok_or_else(|| Silence::Down("the answer broke off".into()))
+}
+
+/// The answer, when all of it is there.
+fn whole(answer: &[u8], is_end: bool) -> Result<Option<Answer>, String> {
     let Some(at) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
         return if answer.len() > HEAD_BYTES_MAX { Err(format!("the head of the answer has more than {HEAD_BYTES_MAX} bytes")) } else { Ok(None) };
     };
@@ -127,7 +190,8 @@ fn whole(answer: &[u8], is_end: bool) -> Result<Option<(u16, Vec<u8>)>, String> 
         (None, Some(length)) => rest.get(..length.parse().map_err(|_| "the length of the answer is no number")?).map(<[u8]>::to_vec),
         (None, None) => is_end.then(|| rest.to_vec()),
     };
-    Ok(body.map(|body| (status, body)))
+    let content_type = field("content-type").unwrap_or_default().to_owned();
+    Ok(body.map(|body| Answer { status, content_type, body }))
 }
 
 /// Undoes chunked transfer coding (RFC 9112 section 7.1); `None`: there is more to come.
@@ -174,44 +238,44 @@ struct Wire {
 }
 
 impl Wire {
-    fn connect(url: &Url, tls: &TlsSettings, deadline: Instant) -> Result<Self, String> {
+    fn connect(url: &Url, tls: &TlsSettings, within: Within) -> Result<Self, String> {
         let addresses = (&*url.host, url.port).to_socket_addrs().map_err(|e| format!("{} cannot be looked up: {e}", url.host))?;
         let mut last = format!("{} has no address", url.host);
         for address in addresses {
-            match TcpStream::connect_timeout(&address, left(deadline)?) {
+            match TcpStream::connect_timeout(&address, within.left()?) {
                 Ok(stream) => {
                     let tls = if url.tls { Some(TlsMaker::new(tls.clone()).session(&url.host).map_err(|fault| fault.text)?) } else { None };
                     let mut wire = Self { stream, tls };
                     let mut nothing = Plain::default();
                     while wire.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
-                        wire.write(&[], deadline)?;
-                        if wire.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) && !wire.read(&mut nothing, deadline)? {
+                        wire.write(&[], within)?;
+                        if wire.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) && !wire.read(&mut nothing, within)? {
                             return Err("the server hung up".into());
                         }
                     }
                     return Ok(wire);
                 }
-                Err(why) => last = format!("{address}: {why}"),
+                Err(why) => last = format!("{address}: {}", within.told(&why)),
             }
         }
         Err(last)
     }
 
-    fn write(&mut self, plain: &[u8], deadline: Instant) -> Result<(), String> {
+    fn write(&mut self, plain: &[u8], within: Within) -> Result<(), String> {
         let mut bytes = Vec::new();
         match &mut self.tls {
             Some(tls) => tls.send(plain, &mut bytes).map_err(|fault| fault.text)?,
             None => bytes.extend_from_slice(plain),
         }
-        self.stream.set_write_timeout(Some(left(deadline)?)).map_err(|e| e.to_string())?;
-        self.stream.write_all(&bytes).map_err(|e| e.to_string())
+        self.stream.set_write_timeout(Some(within.left()?)).map_err(|e| e.to_string())?;
+        self.stream.write_all(&bytes).map_err(|e| within.told(&e))
     }
 
     /// `false` at the end.
-    fn read(&mut self, to: &mut Plain, deadline: Instant) -> Result<bool, String> {
+    fn read(&mut self, to: &mut Plain, within: Within) -> Result<bool, String> {
         let mut buffer = [0; 8192];
-        self.stream.set_read_timeout(Some(left(deadline)?)).map_err(|e| e.to_string())?;
-        let n = self.stream.read(&mut buffer).map_err(|e| e.to_string())?;
+        self.stream.set_read_timeout(Some(within.left()?)).map_err(|e| e.to_string())?;
+        let n = self.stream.read(&mut buffer).map_err(|e| within.told(&e))?;
         match &mut self.tls {
             None => to.bytes.extend_from_slice(&buffer[..n]),
             // Without the peer's last word the answer may be cut off; its length tells.
@@ -226,12 +290,6 @@ impl Wire {
     }
 }
 
-/// What is left of the time.
-fn left(deadline: Instant) -> Result<Duration, String> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(format!("no answer within {} s", WITHIN.as_secs())) } else { Ok(left) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,7 +298,7 @@ mod tests {
     fn answers_are_whole_when_they_say_so() {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: x\r\n";
         let of = |rest: &str, is_end| whole(format!("{head}{rest}").as_bytes(), is_end);
-        let told = |text: &str| Ok(Some((200, text.as_bytes().to_vec())));
+        let told = |text: &str| Ok(Some(Answer { status: 200, content_type: "x".into(), body: text.as_bytes().to_vec() }));
         assert_eq!(of("Content-Length: 2\r\n\r\nabc", false), told("ab"));
         assert_eq!(of("Content-Length: 4\r\n\r\nabc", true), Ok(None), "broke off");
         assert_eq!(of("\r\nabc", false), Ok(None));

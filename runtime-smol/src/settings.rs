@@ -1,4 +1,5 @@
 //! What the daemon was told: the core's configuration plus what only the runtime needs (files, sockets, TLS, logs). Made by `config_file`, read by everything else.
+use crate::config_file::sso::Network;
 use crate::presence_xml::Catalogue;
 use crate::presence_xml::source::Location;
 use std::net::SocketAddr;
@@ -161,8 +162,8 @@ pub(crate) struct SsoSettings {
     pub(crate) passwords: bool,
     /// Header that carries the name.
     pub(crate) header: Box<str>,
-    /// Networks of the proxies that may set it, `address` or `address/bits`.
-    pub(crate) proxies: Vec<Box<str>>,
+    /// Networks of the proxies that may set it.
+    pub(crate) proxies: Vec<Network>,
     /// URL that names the OpenID provider.
     pub(crate) issuer: Box<str>,
     /// Our name there.
@@ -175,6 +176,8 @@ pub(crate) struct SsoSettings {
     pub(crate) claim: Box<str>,
     /// What is asked for.
     pub(crate) scopes: Vec<Box<str>>,
+    /// How long a worker waits for it on the way there, and again on the way back, seconds.
+    pub(crate) timeout_s: u64,
     /// PEM file with the CAs we trust there; `None`: the platform's.
     pub(crate) ca: Option<PathBuf>,
 }
@@ -193,6 +196,7 @@ impl Default for SsoSettings {
             redirect_url: Box::default(),
             claim: "preferred_username".into(),
             scopes: vec!["openid".into(), "profile".into()],
+            timeout_s: 10,
             ca: None,
         }
     }

@@ -37,7 +37,7 @@ function showLogin(why) {
 }
 
 /** Why the daemon sent somebody back from single sign-on. */
-const WHY = new Map([["unknown", "login.sso-unknown"], ["failed", "login.sso-failed"], ["down", "login.sso-down"], ["late", "login.sso-late"]]);
+const WHY = new Map([["unknown", "login.sso-unknown"], ["failed", "login.sso-failed"], ["refused", "login.sso-refused"], ["down", "login.sso-down"], ["late", "login.sso-late"]]);
 
 /** Shows the button of single sign-on, hides the password, as the daemon is configured. */
 async function offerWays() {

@@ -3,9 +3,10 @@ import { Kit } from "./kit.mjs";
 import * as panel from "./panel.mjs";
 import * as preview from "./preview.mjs";
 import * as quality from "./quality.mjs";
+import * as sso from "./sso.mjs";
 import * as team from "./team.mjs";
 
-const stories = { ...panel, ...preview, ...quality, ...team };
+const stories = { ...panel, ...preview, ...quality, ...sso, ...team };
 const name = process.argv[2] ?? "";
 const story = stories[name];
 if (!story) throw new Error("no story " + name + "; there are " + Object.keys(stories).join(", "));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use uc_runtime_sim::peers::Peer as _;
 use uc_runtime_sim::peers::tserver::{AgentState, Standby, TServer, TServerConfig};
-use uc_tests::{Daemon, Emulated, Folder, PASSWORD, Setup, absent, free_port, password_hash, patience_left, peer};
+use uc_tests::{Daemon, Emulated, Folder, IdProvider, PASSWORD, SECRET, Setup, absent, free_port, password_hash, patience_left, peer};
 
 const PEOPLE: [(&str, &str, &str); 3] = [("1001", "Ada Lovelace", "5001"), ("1002", "Grace Hopper", "5002"), ("1003", "Konrad Zuse", "5003")];
 
@@ -40,7 +40,8 @@ struct Site {
 }
 
 impl Site {
-    fn start() -> Self {
+    /// `provider`: port of an OpenID provider.
+    fn start(provider: Option<u16>) -> Self {
         let mut t_server = TServer::new(TServerConfig { standby: Standby::Single, ..TServerConfig::default() });
         for (_, _, dn) in PEOPLE {
             t_server.add_dn(dn);
@@ -63,7 +64,14 @@ impl Site {
              fields = [\"CustomerName=Customer\", \"Topic\", \"Note\"]\nredirect_prefixes = [\"+49\", \"0\"]\n\
              [router]\nlisten = \"127.0.0.1:{router}\"\n"
         ));
-        let daemon = Daemon::start_with(&setup, folder, |_| {});
+        let sso = |port| {
+            format!(
+                "[web.sso]\nkind = \"oidc\"\nissuer = \"http://localhost:{port}\"\nclient_id = \"uc-connector\"\nclient_secret = \"env:UC_TEST_SSO\"\n\
+                 redirect_url = \"http://127.0.0.1:{page}/sso/callback\"\nmatch = \"employee_id\"\nclaim = \"sub\"\n"
+            )
+        };
+        setup.instead = setup.instead.map(|text| text + &provider.map(sso).unwrap_or_default());
+        let daemon = Daemon::start_with(&setup, folder, |command| _ = command.env("UC_TEST_SSO", SECRET));
         for (_, _, dn) in PEOPLE {
             t_server.wait(&format!("the registration of {dn}"), |server| (server.registrations_of(0, dn) > 0).then_some(()));
         }
@@ -82,8 +90,18 @@ impl Site {
 
 /// Plays a story; the site it was played on, or `None` when something it needs is not installed.
 fn play(story: &str) -> Option<Site> {
+    play_at(story, None)
+}
+
+/// The same on a site with an OpenID provider at this port, if any.
+fn play_at(story: &str, provider: Option<u16>) -> Option<Site> {
     let (chromium, node, modules) = (peer("chromium")?, peer("node")?, modules()?);
-    let mut site = Site::start();
+    let mut site = Site::start(provider);
+    let callback = format!("http://127.0.0.1:{}/sso/callback", site.page);
+    let _provider = match provider {
+        Some(port) => Some(IdProvider::with_pages(port, &callback)?),
+        None => None,
+    };
     let output = Command::new(node)
         .arg(root().join("tests/browser/run.mjs"))
         .arg(story)
@@ -134,6 +152,12 @@ fn accept() {
 fn status() {
     let Some(site) = play("status") else { return };
     site.agent("5001", AgentState::NotReady);
+}
+
+/// From the button to the provider's own form and back, refused and let in; a preview on the way.
+#[test]
+fn sso() {
+    play_at("sso", Some(free_port()));
 }
 
 /// The page is plain JavaScript; its types are in comments, and the compiler of TypeScript finds nothing to say about them.

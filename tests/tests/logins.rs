@@ -3,12 +3,10 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 use uc_tests::{
-    Authority, Bridge, BridgeOptions, Browser, Daemon, Folder, PASSWORD, Response, Running, Setup, absent, exchange, exchange_tls, free_port, get,
-    password_hash, patience_left, peer,
+    Authority, Bridge, BridgeOptions, Browser, Daemon, Folder, IdProvider, PASSWORD, Response, SECRET, Setup, exchange, exchange_tls, free_port, get,
+    password_hash, patience_left,
 };
 
 /// A daemon in mode standalone with workers Alice, who has names of every kind, and Bob.
@@ -58,8 +56,6 @@ impl Office {
         exchange(self.web, "GET", path, headers, "").unwrap()
     }
 }
-
-const SECRET: &str = "the secret of the daemon at the provider";
 
 fn start(setup: &Setup, folder: Folder) -> Daemon {
     Daemon::start_with(setup, folder, |command| _ = command.env("UC_TEST_SSO", SECRET))
@@ -195,33 +191,6 @@ fn logins_outlive_the_daemon() {
     office.daemon.stop();
 }
 
-/// A real OpenID provider: oidc-provider on node.
-struct IdProvider {
-    _process: Running,
-}
-
-impl IdProvider {
-    /// `None`: something it needs is not installed. `callback` is our redirect URL.
-    fn start(port: u16, callback: &str, algorithm: &str) -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let modules = std::env::var_os("UC_NODE_MODULES").map_or_else(|| root.join("target/npm/node_modules"), Into::into);
-        let node = peer("node")?;
-        if !modules.join("oidc-provider").is_dir() {
-            absent("oidc-provider (see .ci/run)");
-            return None;
-        }
-        let mut command = Command::new(node);
-        command.arg(root.join("tests/oidc/provider.mjs")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.env("UC_NODE_MODULES", modules).env("UC_PORT", port.to_string()).env("UC_REDIRECT", callback).env("UC_SECRET", SECRET).env("UC_ALG", algorithm);
-        let provider = Self { _process: Running::start(&mut command) };
-        let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let _ = patience_left(began, "the OpenID provider");
-        }
-        Some(provider)
-    }
-}
-
 /// A browser that follows a login from us to the provider and back.
 struct Traveller {
     web: u16,
@@ -306,7 +275,7 @@ fn a_real_provider_says_who_it_is() {
     office.daemon.expect_log("has the name \"mallory\"");
     let mut refused = browser();
     let back = refused.callback_of("name=alice&refuse=1");
-    assert_eq!(refused.go(web, &back), "/login?why=failed");
+    assert_eq!(refused.go(web, &back), "/login?why=refused");
     office.daemon.expect_log("it refused a login: \"access_denied");
     forged_returns(&mut office, &browser);
 

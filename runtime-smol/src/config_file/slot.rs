@@ -1,6 +1,7 @@
 //! One value of the configuration: where it goes, how it is read, how it is printed. The same slots make the parser, the example and the reference, so the
 //! three cannot drift apart.
 use super::simple::Kind;
+use super::sso::Network;
 use crate::fetch::Url;
 use crate::presence_xml::source::Location;
 use crate::settings::{BridgeAddress, LogFormat, SsoColumn, SsoKind, TlsProfile};
@@ -37,6 +38,8 @@ pub(crate) enum Slot<'a> {
     Location(&'a mut Option<Location>),
     /// List of texts.
     Texts(&'a mut Vec<Box<str>>),
+    /// List of addresses and networks.
+    Networks(&'a mut Vec<Network>),
     /// List of `host:port`.
     Endpoints(&'a mut Vec<UcEndpoint>),
     /// `host:port` or `unix:/path`.
@@ -144,6 +147,11 @@ impl Slot<'_> {
                 });
             }
             Self::Texts(to) => *to = list(value).and_then(|items| items.into_iter().map(|t| Some(t?.into())).collect()).ok_or_else(wrong)?,
+            Self::Networks(to) => {
+                let items: Vec<&str> = list(value).and_then(|items| items.into_iter().collect()).ok_or_else(wrong.clone())?;
+                let network = |item: &&str| Network::parse(item).ok_or_else(|| format!("{}; `{item}` is none", wrong.clone()()));
+                *to = items.iter().map(network).collect::<Result<_, _>>()?;
+            }
             Self::Endpoints(to) => *to = list(value).and_then(|items| items.into_iter().map(|t| endpoint(t?)).collect()).ok_or_else(wrong)?,
             Self::Bridge(to) => *to = Some(text(value).and_then(bridge).ok_or_else(wrong)?),
             Self::Listen(to) => match text(value) {
@@ -173,6 +181,7 @@ impl Slot<'_> {
             Self::Path(_) => "the path of a file".into(),
             Self::Location(_) => "the path of a file or an http or https URL".into(),
             Self::Texts(_) => "a list of texts, [\"...\", \"...\"]".into(),
+            Self::Networks(_) => "a list of addresses and networks, [\"10.0.0.5\", \"10.1.0.0/24\"]".into(),
             Self::Endpoints(_) => "a list of servers, [\"name:port\", ...]".into(),
             Self::Bridge(_) => "\"host:port\" or \"unix:/path\"".into(),
             Self::Listen(_) => "\"address:port\", for example \"127.0.0.1:8080\", or \"off\"".into(),
@@ -199,6 +208,7 @@ impl Slot<'_> {
             Self::Path(path) => quote(&path.as_ref()?.to_string_lossy()),
             Self::Location(location) => quote(&location.as_ref()?.to_string()),
             Self::Texts(texts) => join(texts.iter().map(|t| quote(t)).collect()),
+            Self::Networks(list) => join(list.iter().map(|network| quote(&network.to_string())).collect()),
             Self::Endpoints(list) => join(list.iter().map(|e| quote(&format!("{}:{}", e.host, e.port))).collect()),
             Self::Bridge(address) => quote(&print_bridge(address.as_ref()?)),
             Self::Listen(address) => address.map_or_else(|| quote("off"), |a| quote(&a.to_string())),

@@ -24,7 +24,7 @@ pub(crate) const SSO: &[Opt<Draft>] = &[
     maybe(
         "proxies",
         "[\"10.0.0.5\", \"10.1.0.0/24\"]",
-        |d| Slot::Texts(&mut d.web.sso.proxies),
+        |d| Slot::Networks(&mut d.web.sso.proxies),
         "With `kind` header: addresses or networks of the proxies that may set it; required. They must remove the header from what browsers send.",
     ),
     num(
@@ -56,6 +56,13 @@ pub(crate) const SSO: &[Opt<Draft>] = &[
         "With `kind` oidc: what of the provider's answer is the name, for example `preferred_username`, `email`, `sub`.",
     ),
     opt("scopes", |d| Slot::Texts(&mut d.web.sso.scopes), "With `kind` oidc: what the provider is asked for; `openid` must be among them."),
+    num(
+        "timeout_s",
+        1,
+        60,
+        |d| Slot::U64(&mut d.web.sso.timeout_s),
+        "With `kind` oidc: how long a worker waits for the provider on the way there, and again on the way back, seconds; then the login page says that it does not answer.",
+    ),
     maybe(
         "ca",
         "\"/etc/uc-connector/sso-ca.pem\"",
@@ -69,6 +76,12 @@ pub(crate) const SSO: &[Opt<Draft>] = &[
 pub(crate) struct Network {
     address: IpAddr,
     bits: u8,
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
 }
 
 impl Network {
@@ -94,11 +107,6 @@ impl Network {
 /// What single options cannot say about themselves.
 pub(crate) fn check(draft: &Draft, at: &impl Fn(&str) -> Place, findings: &mut Findings) {
     let sso = &draft.web.sso;
-    for text in &sso.proxies {
-        if Network::parse(text).is_none() {
-            findings.error(&at("web.sso.proxies"), format!("`{text}` is no address or network; write `10.0.0.5` or `10.1.0.0/24`"));
-        }
-    }
     match sso.kind {
         SsoKind::Off => {}
         SsoKind::Header => {
@@ -120,10 +128,12 @@ fn oidc(sso: &SsoSettings, at: &impl Fn(&str) -> Place, findings: &mut Findings)
         let place = at(&format!("web.sso.{name}"));
         if text.is_empty() {
             findings.error(&place, format!("`{name}` is missing in [web.sso]; write `{name} = \"{sample}\"`"));
-        } else if Url::parse(text).is_none() || text.contains(['?', '#']) {
-            findings.error(&place, format!("`{text}` is no URL; write `{name} = \"{sample}\"`"));
-        } else if is_far_in_clear(text) {
-            findings.error(&place, format!("logins would travel in clear; `{text}` must begin with `https://`"));
+            continue;
+        }
+        match Url::parse(text).filter(|_| !text.contains(['?', '#'])) {
+            None => findings.error(&place, format!("`{text}` is no URL; write `{name} = \"{sample}\"`")),
+            Some(url) if url.is_far_in_clear() => findings.error(&place, format!("logins would travel in clear; `{text}` must begin with `https://`")),
+            Some(_) => {}
         }
     }
     if !sso.redirect_url.is_empty() && !sso.redirect_url.ends_with("/sso/callback") {
@@ -138,14 +148,6 @@ fn oidc(sso: &SsoSettings, at: &impl Fn(&str) -> Place, findings: &mut Findings)
     if let Some(path) = &sso.ca {
         readable("ca", path, &at("web.sso.ca"), findings);
     }
-}
-
-/// `http:` to another machine.
-fn is_far_in_clear(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
-    host != "localhost" && !host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -174,8 +176,10 @@ mod tests {
             ("https://a.example.com", false),
             ("http://a.example.com/", true),
             ("http://10.0.0.1", true),
+            ("http://127.0.0.1.example.com", true),
+            ("http://[2001:db8::1]/", true),
         ] {
-            assert_eq!(is_far_in_clear(url), far, "{url}");
+            assert_eq!(Url::parse(url).unwrap().is_far_in_clear(), far, "{url}");
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.0/", "proxy", "10.0.0.0/-1"] {
             assert_eq!(Network::parse(wrong), None, "{wrong}");

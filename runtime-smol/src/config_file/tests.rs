@@ -455,3 +455,15 @@ fn a_standard_server() {
     let settings = changed("[connector]\nmode = \"bidirectional\"\n[uc]\nkind = \"simple\"\nregister = true\ntransport = \"tcp\"");
     assert!(settings.core.uc.register && settings.core.publish.user_action == uc_core::config::UserActionRule::Aggregate);
 }
+
+#[test]
+fn proxies_are_networks_or_refused() {
+    let of = |proxies: &str| format!("web.listen = \"127.0.0.1:1\"\n[web.sso]\nkind = \"header\"\nproxies = {proxies}\n{GOOD}");
+    let settings = good(&of("[\"10.0.0.5\", \"2001:db8::/32\"]"));
+    assert_eq!(settings.web.sso.proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.5/32", "2001:db8::/32"]);
+    for wrong in ["proxy.example.com", "10.0.0.0/33", "10.0.0.0/", "::/129"] {
+        let (settings, findings) = checked(&of(&format!("[\"10.0.0.5\", \"{wrong}\"]")));
+        assert!(settings.is_none() && findings.contains(&format!("`{wrong}` is none")), "{wrong}: {findings}");
+    }
+    assert!(checked(&of("\"10.0.0.5\"")).0.is_none());
+}

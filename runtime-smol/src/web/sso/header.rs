@@ -1,7 +1,6 @@
 //! A proxy in front has asked who it is and says so in a header. Anybody could send that header, so it counts from the proxies' own addresses only: those of the
 //! connection, never what `X-Forwarded-For` says.
 use super::{Why, back, enter, unknown, worker};
-use crate::config_file::sso::Network;
 use crate::say;
 use crate::web::answer::{Reply, json_error};
 use crate::web::request::Asked;
@@ -14,7 +13,7 @@ use uc_core::config::NoteLevel;
 pub(super) fn login(site: &Rc<Site>, asked: &Asked) -> Reply {
     let settings = site.settings();
     let sso = &settings.web.sso;
-    if !sso.proxies.iter().filter_map(|text| Network::parse(text)).any(|network| network.contains(asked.peer)) {
+    if !sso.proxies.iter().any(|network| network.contains(asked.peer)) {
         say::failing(
             NoteLevel::Warn,
             &format!("a login by header {} came from {}, which is none of the proxies (option `web.sso.proxies`); it was refused", sso.header, asked.peer),

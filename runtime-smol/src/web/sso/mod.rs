@@ -47,6 +47,8 @@ enum Why {
     Unknown,
     /// It did not work; to be tried again.
     Failed,
+    /// The provider does not let them in.
+    Refused,
     /// The provider does not answer.
     Down,
     /// It took too long, or belongs to another window.
@@ -58,10 +60,31 @@ fn back(why: Why) -> Reply {
     let word = match why {
         Why::Unknown => "unknown",
         Why::Failed => "failed",
+        Why::Refused => "refused",
         Why::Down => "down",
         Why::Late => "late",
     };
     Reply::new(303).header(LOCATION, format!("/login?why={word}"))
+}
+
+/// Longest sentence for the log with words of somebody else in it, bytes.
+const SENTENCE_BYTES_MAX: usize = 600;
+
+/// A sentence with words of somebody else, who can forge no line with them.
+fn tame(sentence: &str) -> String {
+    let mut tame = String::new();
+    for c in sentence.chars() {
+        if tame.len() >= SENTENCE_BYTES_MAX {
+            tame.push_str(" ...");
+            break;
+        }
+        match c {
+            '"' | '\'' | '\\' => tame.push(c),
+            // What ends a line, is invisible or turns the direction of writing is escaped.
+            other => tame.extend(other.escape_debug()),
+        }
+    }
+    tame
 }
 
 /// Nobody here has the told name.

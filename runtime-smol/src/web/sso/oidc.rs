@@ -1,8 +1,9 @@
 //! OpenID Connect: the authorization code flow (OpenID Connect Core 1.0 section 3.1) with PKCE (RFC 7636), `state` and `nonce`. A login belongs to the browser that began it.
 use super::pending::{Pending, WITHIN};
-use super::provider::{Document, Provider, Tokens};
-use super::token::{self, Expected, Fault, Key};
-use super::{Why, back, enter, unknown, worker};
+use super::provider::{Document, Provider, Trouble, in_time};
+use super::token::{self, Expected, Fault};
+use super::{Why, back, enter, tame, unknown, worker};
+use crate::fetch::Within;
 use crate::history::now_ms;
 use crate::say;
 use crate::settings::SsoSettings;
@@ -19,7 +20,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uc_core::config::NoteLevel;
 
 /// The cookie of a login under way.
@@ -35,13 +36,23 @@ pub(in crate::web) struct Oidc {
 /// Why a login did not work: what the worker reads, and what the operator does.
 struct Refusal(Why, String);
 
+impl From<Trouble> for Refusal {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Down(why) => Self(Why::Down, why),
+            Trouble::Wrong(why) => Self(Why::Failed, why),
+        }
+    }
+}
+
 /// Sends the browser to the provider.
 pub(super) async fn begin(site: &Rc<Site>, asked: &Asked) -> Reply {
     let settings = site.settings();
     let sso = &settings.web.sso;
-    let document = match site.oidc.provider.document(sso).await {
+    let within = within(sso);
+    let document = match in_time(within, site.oidc.provider.document(sso, within)).await {
         Ok((document, _)) => document,
-        Err(why) => return refused(sso, Refusal(Why::Down, why)),
+        Err(trouble) => return refused(sso, trouble.into()),
     };
     let random = SystemRandom::new();
     let secret = || {
@@ -55,6 +66,11 @@ pub(super) async fn begin(site: &Rc<Site>, asked: &Asked) -> Reply {
         return json_error(429, "rate-limited", "too many logins have been begun from this address").header(RETRY_AFTER, "60");
     }
     Reply::new(303).header(LOCATION, location).header(SET_COOKIE, cookie)
+}
+
+/// One way of a login.
+fn within(sso: &SsoSettings) -> Within {
+    Within::new(Duration::from_secs(sso.timeout_s))
 }
 
 /// Where the browser is sent.
@@ -95,7 +111,7 @@ fn cookie(site: &Site, value: &str, seconds: u64) -> String {
 }
 
 fn refused(sso: &SsoSettings, Refusal(why, sentence): Refusal) -> Reply {
-    say::failing(NoteLevel::Warn, &format!("single sign-on by {}: {sentence}", sso.issuer));
+    say::failing(NoteLevel::Warn, &tame(&format!("single sign-on by {}: {sentence}", sso.issuer)));
     back(why)
 }
 
@@ -110,51 +126,54 @@ async fn identify(site: &Rc<Site>, sso: &SsoSettings, asked: &Asked) -> Result<S
     }
     if let Some(error) = asked.parameter("error") {
         let more = asked.parameter("error_description").unwrap_or_default();
-        return Err(failed(format!("it refused a login: {:?}", format!("{error} {more}").chars().take(200).collect::<String>())));
+        // RFC 6749 section 4.1.2.1
+        let why = match &*error {
+            "access_denied" => Why::Refused,
+            "server_error" | "temporarily_unavailable" => Why::Down,
+            _ => Why::Failed,
+        };
+        return Err(Refusal(why, format!("it refused a login: {:?}", format!("{error} {more}").chars().take(200).collect::<String>())));
     }
     // RFC 9207
     if asked.parameter("iss").is_some_and(|issuer| *issuer != *sso.issuer) {
         return Err(failed("the answer to a login says that it is of another provider".into()));
     }
     let code = asked.parameter("code").ok_or_else(|| failed("the answer to a login has no code".into()))?;
-    let down = |why: String| Refusal(Why::Down, why);
-    let (document, keys) = site.oidc.provider.document(sso).await.map_err(down)?;
-    let tokens = site.oidc.provider.exchange(&document, sso, &code, &pending.verifier).await.map_err(failed)?;
-    let claims = checked(&site.oidc.provider, &document, sso, keys, &tokens, &pending.nonce).await.map_err(failed)?;
-    name(&site.oidc.provider, &document, sso, &tokens, &claims).await.map_err(failed)
+    let within = within(sso);
+    Ok(in_time(within, told(&site.oidc.provider, sso, &code, &pending, within)).await?)
 }
 
-/// What the ID token says. Keys change: for one that is unknown they are asked for again, now and then.
-async fn checked(
-    provider: &Provider,
-    document: &Document,
-    sso: &SsoSettings,
-    keys: Rc<Vec<Key>>,
-    tokens: &Tokens,
-    nonce: &str,
-) -> Result<Map<String, Value>, String> {
-    let expected = Expected { issuer: &sso.issuer, audience: &sso.client_id, nonce, now_s: now_ms() / 1000 };
+/// The name the provider tells for a code.
+async fn told(provider: &Provider, sso: &SsoSettings, code: &str, pending: &Pending, within: Within) -> Result<String, Trouble> {
+    let (document, keys) = provider.document(sso, within).await?;
+    let tokens = provider.exchange(&document, sso, code, &pending.verifier, within).await?;
+    let expected = Expected { issuer: &sso.issuer, audience: &sso.client_id, nonce: &pending.nonce, now_s: now_ms() / 1000 };
+    // Keys change: for one that is unknown they are asked for again, now and then.
     let claims = match token::verify(&tokens.id, &keys, &expected) {
-        Err(Fault::NoKey(kid)) => match provider.newer_keys(document, sso).await? {
+        Err(Fault::NoKey(kid)) => match provider.newer_keys(&document, sso, &keys, within).await? {
             Some(newer) => token::verify(&tokens.id, &newer, &expected),
             None => Err(Fault::NoKey(kid)),
         },
         outcome => outcome,
     };
-    claims.map_err(|fault| fault.to_string())
+    let claims = claims.map_err(|fault| Trouble::Wrong(fault.to_string()))?;
+    let more = if claims.contains_key(&*sso.claim) { Value::Null } else { provider.userinfo(&document, sso, &tokens, within).await? };
+    name(sso, &claims, &more).map_err(Trouble::Wrong)
 }
 
-/// The claim that names the worker: in the ID token, else where the provider tells more.
-async fn name(provider: &Provider, document: &Document, sso: &SsoSettings, tokens: &Tokens, claims: &Map<String, Value>) -> Result<String, String> {
-    let more = if claims.contains_key(&*sso.claim) { Value::Null } else { provider.userinfo(document, sso, tokens).await? };
+/// The claim that names the worker: in the ID token, else in `more` (userinfo, or null).
+fn name(sso: &SsoSettings, claims: &Map<String, Value>, more: &Value) -> Result<String, String> {
     if !more.is_null() && more.get("sub") != claims.get("sub") {
         return Err("its userinfo is about somebody else".into());
     }
-    let of = |claim: &str| claims.get(claim).or_else(|| more.get(claim));
-    if &*sso.claim == "email" && of("email_verified").is_some_and(|verified| *verified == Value::Bool(false)) {
+    // Some providers never say, others say it as a text; whatever else they say is no "yes".
+    let is_yes = |verified: &Value| *verified == Value::Bool(true) || verified.as_str() == Some("true");
+    if &*sso.claim == "email" && [claims.get("email_verified"), more.get("email_verified")].into_iter().flatten().any(|verified| !is_yes(verified)) {
         return Err("it has not verified an e-mail address".into());
     }
-    of(&sso.claim)
+    claims
+        .get(&*sso.claim)
+        .or_else(|| more.get(&*sso.claim))
         .and_then(Value::as_str)
         .map(str::to_owned)
         .ok_or_else(|| format!("it does not tell the claim `{}` (options `web.sso.claim`, `web.sso.scopes`)", sso.claim))

@@ -74,7 +74,7 @@ pub(super) enum Fault {
     Form(&'static str),
     /// Signed in a way we do not take.
     Algorithm(String),
-    /// None of the keys is the one it names.
+    /// None of the keys is the one it names, or fits when it names none (empty).
     NoKey(String),
     /// The signature is wrong.
     Signature,
@@ -97,6 +97,7 @@ impl fmt::Display for Fault {
             Self::Algorithm(name) => {
                 write!(f, "the ID token is signed by `{name}`; RS, PS 256, 384, 512, ES256 and ES384 are taken (option of the client at the provider)")
             }
+            Self::NoKey(kid) if kid.is_empty() => f.write_str("the ID token is signed by a key without a name, which the provider does not publish"),
             Self::NoKey(kid) => write!(f, "the ID token is signed by the key `{kid}`, which the provider does not publish"),
             Self::Signature => f.write_str("the signature of the ID token is wrong"),
             Self::Issuer(issuer) => write!(f, "the ID token is of `{issuer}`, not of the provider (option `web.sso.issuer`)"),
@@ -144,7 +145,8 @@ fn check_signature(header: &Map<String, Value>, message: &[u8], signature: &[u8]
             None => {}
         }
     }
-    Err(if is_there { Fault::Signature } else { Fault::NoKey(text("kid").unwrap_or("without a name").chars().take(80).collect()) })
+    // Without a name none of the keys is the one that should fit: it may be a newer one.
+    Err(if is_there && text("kid").is_some() { Fault::Signature } else { Fault::NoKey(text("kid").unwrap_or_default().chars().take(80).collect()) })
 }
 
 impl Key {

@@ -91,6 +91,7 @@ fn only_the_providers_own_signature_counts() {
     assert_eq!(told(&right), Ok(()));
     assert_eq!(told(&provider.sign(&json!({ "alg": "ES256" }), &claims())), Ok(()), "without a name any key may fit");
     assert_eq!(told(&other.sign(&header, &claims())), Err(Fault::Signature));
+    assert_eq!(told(&other.sign(&json!({ "alg": "ES256" }), &claims())), Err(Fault::NoKey(String::new())), "a key without a name was changed");
     assert_eq!(told(&provider.sign(&json!({ "alg": "ES256", "kid": "b" }), &claims())), Err(Fault::NoKey("b".into())), "the key was changed");
     for name in ["none", "HS256", "es256", ""] {
         assert_eq!(told(&provider.sign(&json!({ "alg": name, "kid": "a" }), &claims())), Err(Fault::Algorithm(name.into())));
