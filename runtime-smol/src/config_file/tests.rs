@@ -280,7 +280,7 @@ fn workers_without_a_page_are_told_in_their_language() {
     assert!(good(&format!("[preview]\ninvite_text = \"x {{link}}\"\n[web]\nlanguage = \"fr\"\n{GOOD}")).core.preview.invite.words_for("").0.starts_with("x "));
     let long = "x".repeat(81);
     for (option, expected) in [
-        ("invite_texts = [\"Un cliente\"]", "t.toml:2:1: error: `Un cliente` must be a language tag, a colon and the text"),
+        ("invite_texts = [\"Un cliente\"]", "t.toml:2:16: error: `Un cliente` must be a language tag, a colon and the text"),
         ("invite_texts = [\"it: a\", \"IT: b\"]", "error: language `IT` is there twice"),
         (&*format!("invite_toasts = [\"it: {long}\"]"), "error: the text of language `it` is 81 bytes, the limit is 80"),
         ("invite = \"message\"", "`cwe_url` is ``, it must be the address of the workers' pages and `/t/{token}`"),
