@@ -19,6 +19,8 @@ use uc_core::uc_event::CloseCause;
 pub(crate) const READ_BYTES: usize = 64 << 10;
 /// A buffer that grew larger than this in a backlog is given back once it is empty.
 const KEEP_BYTES: usize = 1 << 20;
+/// Datagrams sent with one system call.
+const DATAGRAMS_MAX: usize = 64;
 /// How long unsent bytes are still tried after a close.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -81,7 +83,8 @@ impl Io {
     fn write(&mut self, sock: &Sock) -> io::Result<bool> {
         while self.sent < self.wire.len() {
             if let Some(end) = self.ends.front().copied() {
-                if !self.write_datagram(sock, end)? {
+                let taken = if self.ends.len() > 1 { self.write_datagrams(sock)? } else { self.write_datagram(sock, end)? };
+                if !taken {
                     return Ok(false);
                 }
                 continue;
@@ -110,13 +113,34 @@ impl Io {
         Ok(true)
     }
 
+    /// Sends the next datagrams with one system call, up to one that the network does not take.
+    fn write_datagrams(&mut self, sock: &Sock) -> io::Result<bool> {
+        let (from, first) = (self.sent, self.ends.front().copied().unwrap_or(self.sent));
+        let count = self.ends.len().min(DATAGRAMS_MAX);
+        let to = self.ends.get(count - 1).copied().unwrap_or(first);
+        match sock.write_many(&self.wire[from..to], self.ends.iter().take(count).map(|end| end - from)) {
+            Ok(taken) => {
+                if let Some(end) = self.ends.drain(..taken.min(count)).next_back() {
+                    self.written += (end - from) as u64;
+                    self.sent = end;
+                }
+                Ok(true)
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(false),
+            // The first one: alone, so that it is told and dropped.
+            Err(e) if is_too_large(&e) => self.write_datagram(sock, first),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Sends the datagram up to `end`. One that the network does not take at this size is dropped: only its own request suffers.
     fn write_datagram(&mut self, sock: &Sock, end: usize) -> io::Result<bool> {
         match sock.write(&self.wire[self.sent..end]) {
             Ok(n) => self.written += n as u64,
             Err(e) if e.kind() == ErrorKind::Interrupted => return Ok(true),
             Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
+            Err(e) if is_too_large(&e) => {
                 crate::say::failing(
                     NoteLevel::Warn,
                     &format!("a datagram of {} bytes is too large for the network; use `transport = \"tcp\"`", end - self.sent),
@@ -139,6 +163,10 @@ impl Io {
             waker.wake();
         }
     }
+}
+
+fn is_too_large(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error())
 }
 
 fn trim(buffer: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! Sockets without TLS: connecting, options, the reasons why a connection ended.
-use rustix::net::sockopt;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sockopt};
 use smol::Async;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -98,6 +98,16 @@ impl Sock {
             Self::Unix(s) => s.get_ref().write(from),
             Self::Udp(s) => s.get_ref().send(from),
         }
+    }
+
+    /// Sends `from`, which ends at the last of `ends`, as datagrams that end there, in one system call; how many were taken. `WouldBlock` and other errors when the first was not.
+    pub(crate) fn write_many(&self, from: &[u8], ends: impl Iterator<Item = usize>) -> io::Result<usize> {
+        let Self::Udp(socket) = self else { return Err(ErrorKind::Unsupported.into()) };
+        let mut at = 0;
+        let parts: Vec<[IoSlice<'_>; 1]> = ends.map(|end| [IoSlice::new(&from[std::mem::replace(&mut at, end)..end])]).collect();
+        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = parts.iter().map(|_| SendAncillaryBuffer::default()).collect();
+        let mut messages: Vec<MMsgHdr<'_>> = parts.iter().zip(&mut controls).map(|(part, control)| MMsgHdr::new(part, control)).collect();
+        Ok(rustix::net::sendmmsg(socket.get_ref(), &mut messages, SendFlags::empty())?)
     }
 
     /// Ready when a read would not block any more. One task at a time.

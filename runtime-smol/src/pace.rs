@@ -4,14 +4,14 @@
 //! one, would cost us a wake-up each. So a link whose turns are small and close together rests a moment before it is read again, as network cards hold back their
 //! interrupts; what comes meanwhile is taken in one turn. The first message after a quiet time never waits, and turns that are well filled go on at once.
 //!
-//! For links to presence servers only: there nobody waits for the next millisecond.
+//! For links to presence servers only: there nobody waits for the next milliseconds.
 use smol::Timer;
 use std::time::{Duration, Instant};
 
 /// How long a link rests. Small against T1 (RFC 3261 §17.1.1.1), which a far end waits for our answer.
-const REST: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_millis(2);
 /// Turns at most this far apart are close together.
-const CLOSE: Duration = Duration::from_millis(3);
+const CLOSE: Duration = Duration::from_millis(4);
 /// A turn with so many messages shares its wake-up well. The socket's buffer holds more datagrams than this.
 const WELL_FILLED: usize = 32;
 
@@ -54,10 +54,10 @@ mod tests {
         };
         assert!(!after(0, 1), "the first message after a quiet time");
         assert!(after(1, 1));
-        assert!(after(3, 31));
+        assert!(after(4, 31));
         assert!(!after(1, 32), "well filled");
         assert!(after(1, 1));
         assert!(!after(1, 0), "nothing was read");
-        assert!(!after(4, 1), "quiet again");
+        assert!(!after(5, 1), "quiet again");
     }
 }

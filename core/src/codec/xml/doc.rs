@@ -393,7 +393,10 @@ fn is_blank(text: &str) -> bool {
 
 /// Without the white space of XML (section 2.3) at both ends.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t' | b'\r' | b'\n'));
+    let bytes = text.as_bytes();
+    // Nearly always there is none.
+    if blank(bytes.first()) || blank(bytes.last()) { text.trim_matches([' ', '\t', '\r', '\n']) } else { text }
 }
 
 /// [`trim`] that keeps a borrowed text borrowed.

@@ -6,7 +6,6 @@
 use super::doc::Doc;
 use super::fault::XmlFault;
 use alloc::borrow::Cow;
-use memchr::memchr;
 
 /// A document walked element by element, from its root on.
 pub(super) trait Walk<'a> {
@@ -47,10 +46,18 @@ const ATTRIBUTES: usize = 8;
 const PREFIXES: usize = 12;
 /// Declarations as servers write them.
 const DECLARATIONS: [&str; 3] = ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"utf-8\"?>"];
+/// Attributes that nearly every document has, as written and as read: compared whole instead of read byte by byte.
+const USUAL: [(&str, Name<'static>, &str); 3] = [
+    ("xmlns=\"urn:ietf:params:xml:ns:pidf\"", Name { whole: "xmlns", prefix: "", local: "xmlns" }, "urn:ietf:params:xml:ns:pidf"),
+    ("xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\"", Name { whole: "xmlns:dm", prefix: "xmlns", local: "dm" }, "urn:ietf:params:xml:ns:pidf:data-model"),
+    ("xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\"", Name { whole: "xmlns:rpid", prefix: "xmlns", local: "rpid" }, "urn:ietf:params:xml:ns:pidf:rpid"),
+];
 
-/// What is left of a document, and what is open in it.
+/// What is read of a document, and what is open in it.
 pub(super) struct Plain<'a> {
-    rest: &'a str,
+    text: &'a str,
+    /** offset of what comes next; always between two characters */
+    at: usize,
     /** names of the open elements, as written */
     open: [&'a str; DEPTH as usize],
     depth: usize,
@@ -61,12 +68,20 @@ pub(super) struct Plain<'a> {
     empty: bool,
 }
 
+/// A name as written: its prefix (or nothing) and its local part.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    whole: &'a str,
+    prefix: &'a str,
+    local: &'a str,
+}
+
 impl<'a> Plain<'a> {
     /// Opens a document whose root has no prefix; the name of the root comes with its default namespace and the value of one of its attributes.
     pub(super) fn open(bytes: &'a [u8], attribute: &str) -> Result<(Self, Root<'a>), Unusual> {
         let text = core::str::from_utf8(bytes).map_err(|_| Unusual)?;
-        let rest = DECLARATIONS.iter().find_map(|declaration| text.strip_prefix(declaration)).unwrap_or(text);
-        let mut it = Self { rest, open: [""; DEPTH as usize], depth: 0, prefixes: [("", 0); PREFIXES], declared: 0, empty: false };
+        let mut it = Self { text, at: 0, open: [""; DEPTH as usize], depth: 0, prefixes: [("", 0); PREFIXES], declared: 0, empty: false };
+        let _declared = DECLARATIONS.iter().any(|declaration| it.eat(declaration));
         it.blank();
         it.byte(b'<')?;
         let mut root = Root { name: "", namespace: "", attribute: None };
@@ -81,53 +96,85 @@ impl<'a> Plain<'a> {
     /// Nothing but white space follows the root element.
     pub(super) fn finish(&mut self) -> Result<(), Unusual> {
         self.blank();
-        if self.rest.is_empty() { Ok(()) } else { Err(Unusual) }
+        if self.at == self.text.len() { Ok(()) } else { Err(Unusual) }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// The bytes up to `end`, which becomes the place to go on from.
+    fn take(&mut self, end: usize) -> Result<&'a str, Unusual> {
+        let taken = self.text.get(self.at..end).ok_or(Unusual)?;
+        self.at = end;
+        Ok(taken)
     }
 
     fn blank(&mut self) {
-        let len = self.rest.bytes().position(|b| !is_blank(b)).unwrap_or(self.rest.len());
-        self.advance(len);
-    }
-
-    /// `len` bytes of ASCII, or up to a byte of ASCII, have been read.
-    fn advance(&mut self, len: usize) {
-        self.rest = self.rest.get(len..).unwrap_or_default();
+        while is_blank(self.peek()) {
+            self.at += 1;
+        }
     }
 
     fn peek(&self) -> u8 {
-        self.rest.as_bytes().first().copied().unwrap_or_default()
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }
 
+    fn eat(&mut self, text: &str) -> bool {
+        let eaten = self.rest().starts_with(text.as_bytes());
+        self.at += if eaten { text.len() } else { 0 };
+        eaten
+    }
+
+    /// A byte of ASCII.
     fn byte(&mut self, wanted: u8) -> Result<(), Unusual> {
         if self.peek() != wanted {
             return Err(Unusual);
         }
-        self.advance(1);
+        self.at += 1;
         Ok(())
     }
 
-    /// A name of ASCII letters, digits and a few marks, the colon of a prefix among them.
-    fn name(&mut self) -> Result<&'a str, Unusual> {
-        let len = self.rest.bytes().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'))).ok_or(Unusual)?;
-        let (name, rest) = self.rest.split_at_checked(len).filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_alphabetic())).ok_or(Unusual)?;
-        self.rest = rest;
-        Ok(name)
+    /// A name of ASCII letters, digits, hyphens and underscores, with a prefix or without.
+    fn name(&mut self) -> Result<Name<'a>, Unusual> {
+        let (mut len, mut colon) = (0, None);
+        for byte in self.rest() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => {}
+                b'0'..=b'9' | b'-' | b'_' if len > 0 => {}
+                b':' if len > 0 && colon.is_none() => colon = Some(len),
+                _ => break,
+            }
+            len += 1;
+        }
+        let whole = self.take(self.at + len)?;
+        let (prefix, local) = match colon {
+            None => ("", whole),
+            Some(at) => (whole.get(..at).ok_or(Unusual)?, whole.get(at + 1..).ok_or(Unusual)?),
+        };
+        if local.is_empty() { Err(Unusual) } else { Ok(Name { whole, prefix, local }) }
     }
 
-    /// A value in double quotes that needs neither resolving nor normalising.
-    fn value(&mut self) -> Result<&'a str, Unusual> {
+    /// An attribute in double quotes whose value needs neither resolving nor normalising.
+    fn attribute(&mut self) -> Result<(Name<'a>, &'a str), Unusual> {
+        if self.peek() == b'x'
+            && let Some((_, name, value)) = USUAL.iter().find(|(written, ..)| self.eat(written))
+        {
+            return Ok((*name, value));
+        }
+        let name = self.name()?;
+        self.byte(b'=')?;
         self.byte(b'"')?;
-        let len = self.rest.bytes().position(|b| b < b' ' || matches!(b, b'"' | b'&' | b'<')).ok_or(Unusual)?;
-        let (value, rest) = self.rest.split_at_checked(len).ok_or(Unusual)?;
-        self.rest = rest;
+        let len = self.rest().iter().position(|b| *b < b' ' || matches!(b, b'"' | b'&' | b'<')).ok_or(Unusual)?;
+        let value = self.take(self.at + len)?;
         self.byte(b'"')?;
-        Ok(value)
+        Ok((name, value))
     }
 
     /// A start tag behind its `<`; attributes without prefix are told. The local name.
     fn start(&mut self, mut tell: impl FnMut(&'a str, &'a str)) -> Result<&'a str, Unusual> {
-        let name = self.name()?;
-        *self.open.get_mut(self.depth).ok_or(Unusual)? = name;
+        let element = self.name()?;
+        *self.open.get_mut(self.depth).ok_or(Unusual)? = element.whole;
         self.depth += 1;
         let (mut seen, mut count) = ([""; ATTRIBUTES], 0);
         while is_blank(self.peek()) {
@@ -135,30 +182,25 @@ impl<'a> Plain<'a> {
             if matches!(self.peek(), b'/' | b'>') {
                 break;
             }
-            let name = self.name()?;
-            self.byte(b'=')?;
-            let value = self.value()?;
-            if seen[..count].contains(&name) {
+            let (name, value) = self.attribute()?;
+            if seen[..count].contains(&name.whole) {
                 return Err(Unusual);
             }
-            *seen.get_mut(count).ok_or(Unusual)? = name;
+            *seen.get_mut(count).ok_or(Unusual)? = name.whole;
             count += 1;
-            match prefix(name)? {
-                ("", _) => tell(name, value),
-                ("xmlns", prefix) => self.declare(prefix, value)?,
-                (prefix, _) => self.check(prefix)?,
+            match name.prefix {
+                "" => tell(name.local, value),
+                "xmlns" => self.declare(name.local, value)?,
+                prefix => self.check(prefix)?,
             }
         }
         self.empty = self.peek() == b'/';
-        if self.empty {
-            self.advance(1);
-        }
+        self.at += usize::from(self.empty);
         self.byte(b'>')?;
-        let (prefix, local) = prefix(name)?;
-        if !prefix.is_empty() {
-            self.check(prefix)?;
+        if !element.prefix.is_empty() {
+            self.check(element.prefix)?;
         }
-        Ok(local)
+        Ok(element.local)
     }
 
     fn declare(&mut self, prefix: &'a str, namespace: &str) -> Result<(), Unusual> {
@@ -178,8 +220,10 @@ impl<'a> Plain<'a> {
 
     /// An end tag behind its `</`.
     fn end(&mut self) -> Result<(), Unusual> {
-        let name = self.depth.checked_sub(1).and_then(|at| self.open.get(at)).ok_or(Unusual)?;
-        self.rest = self.rest.strip_prefix(name).ok_or(Unusual)?;
+        let name = self.depth.checked_sub(1).and_then(|at| self.open.get(at)).copied().ok_or(Unusual)?;
+        if !self.eat(name) {
+            return Err(Unusual);
+        }
         self.byte(b'>')?;
         self.leave();
         Ok(())
@@ -195,13 +239,10 @@ impl<'a> Plain<'a> {
 
     /// Text up to a tag, whose `<` is read with it.
     fn piece(&mut self) -> Result<&'a str, Unusual> {
-        let len = memchr(b'<', self.rest.as_bytes()).ok_or(Unusual)?;
-        let (text, rest) = self.rest.split_at_checked(len).ok_or(Unusual)?;
-        if text.bytes().any(|b| b == b'&' || b < b' ' && !is_blank(b)) {
-            return Err(Unusual);
-        }
-        self.rest = rest;
-        self.advance(1);
+        let stops = |b: u8| matches!(b, b'<' | b'&') || b < b' ' && !is_blank(b);
+        let len = self.rest().iter().position(|b| stops(*b)).ok_or(Unusual)?;
+        let text = self.take(self.at + len)?;
+        self.byte(b'<')?;
         Ok(text)
     }
 }
@@ -224,7 +265,7 @@ impl<'a> Walk<'a> for Plain<'a> {
         }
         self.piece()?;
         if self.peek() == b'/' {
-            self.advance(1);
+            self.at += 1;
             self.end()?;
             return Ok(None);
         }
@@ -237,7 +278,7 @@ impl<'a> Walk<'a> for Plain<'a> {
             return Ok(Cow::Borrowed(""));
         }
         let text = self.piece()?;
-        if memchr(b'\r', text.as_bytes()).is_some() {
+        if text.bytes().any(|b| b == b'\r') {
             return Err(Unusual);
         }
         self.byte(b'/')?;
@@ -251,15 +292,6 @@ impl<'a> Walk<'a> for Plain<'a> {
             self.child()?;
         }
         Ok(())
-    }
-}
-
-/// Prefix (or nothing) and local name; neither is empty where there is a colon.
-fn prefix(name: &str) -> Result<(&str, &str), Unusual> {
-    match name.split_once(':') {
-        None => Ok(("", name)),
-        Some((prefix, local)) if !prefix.is_empty() && !local.is_empty() && !local.contains(':') => Ok((prefix, local)),
-        Some(_) => Err(Unusual),
     }
 }
 
