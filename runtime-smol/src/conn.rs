@@ -478,3 +478,6 @@ impl Sink for Discard {
     }
     fn filled(&mut self, _n: usize) {}
 }
+
+#[cfg(test)]
+mod tests;
