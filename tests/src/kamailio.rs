@@ -24,6 +24,8 @@ const PRIVATE_MIB: &str = "32";
 pub struct KamailioOptions {
     /// SUBSCRIBE must answer a digest challenge with this hash (`MD5` or `SHA-256`), as user `uc` with password `secret` in realm `pbx`.
     pub digest: Option<&'static str>,
+    /// The challenge is for PUBLISH, not for SUBSCRIBE.
+    pub digest_publish: bool,
     /// Members of `sip:team@lyncdco13.lab`.
     pub list: Vec<String>,
     /// Longest subscription, seconds.
@@ -32,7 +34,7 @@ pub struct KamailioOptions {
 
 impl Default for KamailioOptions {
     fn default() -> Self {
-        Self { digest: None, list: Vec::new(), max_expires_s: 3600 }
+        Self { digest: None, digest_publish: false, list: Vec::new(), max_expires_s: 3600 }
     }
 }
 
@@ -151,9 +153,10 @@ impl Kamailio {
 
     fn config(&self) -> String {
         let (port, db) = (self.port, self.folder.path("db"));
-        let KamailioOptions { digest, max_expires_s, .. } = &self.options;
+        let KamailioOptions { digest, digest_publish, max_expires_s, .. } = &self.options;
         let db = format!("text://{}", db.display());
         let challenge = digest.map_or("", |_| "if (!pv_www_authenticate(\"pbx\", \"secret\", \"0\")) { www_challenge(\"pbx\", \"1\"); exit; }");
+        let (challenge, publish_challenge) = if *digest_publish { ("", challenge) } else { (challenge, "") };
         let algorithm = match digest {
             Some("MD5") | None => String::new(),
             Some(name) => format!("modparam(\"auth\", \"algorithm\", \"{name}\")\n"),
@@ -177,7 +180,7 @@ impl Kamailio {
              modparam(\"rls\", \"db_mode\", 0)\n\
              request_route {{\n\
              if (is_method(\"OPTIONS\")) {{ sl_send_reply(\"200\", \"OK\"); exit; }}\n\
-             if (is_method(\"PUBLISH\")) {{ t_newtran(); handle_publish(); t_release(); exit; }}\n\
+             if (is_method(\"PUBLISH\")) {{ {publish_challenge} t_newtran(); handle_publish(); t_release(); exit; }}\n\
              if (is_method(\"NOTIFY\")) {{ rls_handle_notify(); exit; }}\n\
              if (!is_method(\"SUBSCRIBE\")) {{ sl_send_reply(\"405\", \"Method Not Allowed\"); exit; }}\n\
              {challenge}\n\

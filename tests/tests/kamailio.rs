@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use std::collections::BTreeSet;
 use std::time::Instant;
-use uc_tests::{Bridge, BridgeOptions, Daemon, Device, Folder, Kamailio, KamailioOptions, Setup, connector, free_port, get, patience_left};
+use uc_tests::{Bridge, BridgeOptions, Daemon, Device, Fetcher, Folder, Kamailio, KamailioOptions, Setup, connector, free_port, get, patience_left};
 
 const ALICE: &str = "sip:lync-user2_qa94@lyncdco13.lab";
 const BUSY: &str = "<rpid:busy/>";
@@ -120,6 +120,109 @@ fn a_wrong_password_is_an_alarm() {
     let Some((_kamailio, _bridge, mut daemon, _device)) = world(options, "udp", wrong) else { return };
     let line = daemon.expect_log("401");
     assert!(line.contains("uc.credential"), "{line}");
+    daemon.stop();
+}
+
+/// After Call Work is published by the daemon itself, and somebody who has nothing to do with either sees it come and go.
+fn publishes(options: KamailioOptions, transport: &str, sections: &str) -> Option<(Kamailio, Bridge, Daemon, Device, Fetcher)> {
+    let both_ways = |setup: &mut Setup| {
+        setup.connector = "mode = \"bidirectional\"\n".into();
+        setup.sections = format!("{sections}[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n");
+        // A server that begins anew is found out by what is sent to it.
+        setup.timers = "refresh_min_ms = 1000\n".into();
+    };
+    let (kamailio, bridge, daemon, mut device) = world(options, transport, both_ways)?;
+    shows(&mut device, &bridge, BUSY, "busy");
+    after_call_work(&bridge);
+    let mut fetcher = Fetcher::at(kamailio.port);
+    let seen = fetcher.until(ALICE, "After Call Work", in_acw);
+    // Alice's own device is still there beside it.
+    assert!(seen.contains("desk"), "{seen}");
+    Some((kamailio, bridge, daemon, device, fetcher))
+}
+
+fn after_call_work(bridge: &Bridge) {
+    let attributes = "[\"AttributeThisDN\",\"str\",\"5002\"],[\"AttributeAgentID\",\"str\",\"5002\"],[\"AttributeAgentWorkMode\",\"int\",3]";
+    bridge.say(&format!("\"dir\":\"evt\",\"id\":76,\"name\":\"EventAgentNotReady\",\"attrs\":[{attributes}]"));
+}
+
+fn in_acw(document: &str) -> bool {
+    document.contains("After Call Work") && document.contains("uc-connector")
+}
+
+#[test]
+fn after_call_work_is_published_and_taken_back() {
+    for transport in ["udp", "tcp"] {
+        let Some((_kamailio, bridge, daemon, _device, mut fetcher)) = publishes(KamailioOptions::default(), transport, "") else { return };
+        // The wrap-up timer.
+        let attributes = "[\"AttributeThisDN\",\"str\",\"5002\"],[\"AttributeAgentID\",\"str\",\"5002\"]";
+        bridge.say(&format!("\"dir\":\"evt\",\"id\":75,\"name\":\"EventAgentReady\",\"attrs\":[{attributes}]"));
+        bridge.state_request("5002", "busy");
+        fetcher.until(ALICE, "nothing of the daemon's", |document| !document.contains("uc-connector") && document.contains("desk"));
+        after_call_work(&bridge);
+        fetcher.until(ALICE, "After Call Work once more", in_acw);
+        daemon.stop();
+        let left = fetcher.fetch(ALICE);
+        assert!(!left.contains("uc-connector") && left.contains("desk"), "left behind at the stop: {left}");
+    }
+}
+
+#[test]
+fn publications_answer_challenges() {
+    for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "tcp")] {
+        let folder = Folder::new();
+        let secret = folder.write("secret", "secret\n");
+        let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
+        let Some(kamailio) = Kamailio::start(KamailioOptions { digest: Some(algorithm), digest_publish: true, ..KamailioOptions::default() }) else { return };
+        let bridge = Bridge::start(BridgeOptions::default());
+        let mut setup = setup(&kamailio, &bridge, transport);
+        setup.connector = "mode = \"bidirectional\"\n".into();
+        setup.sections = format!("{section}[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n");
+        let daemon = Daemon::start(&setup);
+        bridge.request("RequestRegisterAddress");
+        after_call_work(&bridge);
+        let mut fetcher = Fetcher::at(kamailio.port);
+        fetcher.until(ALICE, "After Call Work", in_acw);
+        daemon.stop();
+        let left = fetcher.fetch(ALICE);
+        assert!(!left.contains("uc-connector"), "left behind at the stop: {left}");
+    }
+}
+
+/// It ends with its lifetime unless it is refreshed; a server that forgot it (412) is told anew.
+#[test]
+fn publications_are_refreshed_and_told_to_a_server_that_forgot_them() {
+    for transport in ["udp", "tcp"] {
+        let options = KamailioOptions { max_expires_s: 3, ..KamailioOptions::default() };
+        let Some((mut kamailio, _bridge, daemon, _device, mut fetcher)) = publishes(options, transport, "") else { return };
+        let began = Instant::now();
+        while began.elapsed().as_secs() < 7 {
+            let seen = fetcher.fetch(ALICE);
+            assert!(in_acw(&seen), "gone {:?} after it was seen: {seen}", began.elapsed());
+        }
+        kamailio.stop();
+        kamailio.resume();
+        fetcher.until(ALICE, "After Call Work at the new server", in_acw);
+        daemon.stop();
+        let left = fetcher.fetch(ALICE);
+        assert!(!left.contains("uc-connector"), "left behind at the stop: {left}");
+    }
+}
+
+/// Every agent state is shown, and nothing is asked of the T-Server.
+#[test]
+fn agent_states_are_shown_where_presence_only_follows() {
+    let push_only = |setup: &mut Setup| {
+        setup.connector = "mode = \"push-only\"\n".into();
+        setup.sections = "[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n".into();
+    };
+    let Some((kamailio, bridge, daemon, _device)) = world(KamailioOptions::default(), "udp", push_only) else { return };
+    let mut fetcher = Fetcher::at(kamailio.port);
+    fetcher.until(ALICE, "ready", |document| document.contains("uc-connector") && !document.contains("busy"));
+    after_call_work(&bridge);
+    fetcher.until(ALICE, "After Call Work", in_acw);
+    let asked = bridge.seen().into_iter().find(|request| request.name().starts_with("RequestAgent"));
+    assert!(asked.is_none(), "{asked:?}");
     daemon.stop();
 }
 

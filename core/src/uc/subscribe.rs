@@ -257,6 +257,7 @@ impl UcSide {
             self.settle_dialog(cx, id);
             self.answer_body_faults(cx, id, r);
         } else if dialog_is_gone(r.status) {
+            self.doubt_publications(&self.users_of(id));
             return self.end_dialog_soon(cx, id);
         } else if self.flavour.is_simple() && ends_usage(r.status) && self.on_simple_refused(cx, id, r) {
             return;

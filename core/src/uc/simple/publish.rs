@@ -158,11 +158,8 @@ impl UcSide {
         it.cseq += 1;
         it.refresh = false;
         it.sent = Some(it.want);
-        let only_refresh = it.etag.is_some() && it.want == it.have;
-        let body = match it.want {
-            Some(row) if !only_refresh => SipBody::Pidf { user, row },
-            _ => SipBody::None,
-        };
+        // A refresh is a modification with the same document (RFC 3903, 4.4): Kamailio with presence in memory (`publ_cache` 2) loses it at a refresh without a body.
+        let body = it.want.map_or(SipBody::None, |row| SipBody::Pidf { user, row });
         let expires_s = if it.want.is_none() { 0 } else { it.expires_s.unwrap_or(0).max(cx.config.publish.expires_s) };
         let what = Publish { worker: it.uri.clone(), call_id: it.call_id.clone(), tag: it.tag.clone(), cseq: it.cseq, etag: it.etag.clone(), expires_s, body };
         if cx.config.publish.requests_per_s > 0 {
@@ -291,6 +288,17 @@ impl UcSide {
             } else if !self.draining && (it.untold || it.want.is_none()) {
                 // Nothing is left to ask for; presence may wait to hear so.
                 cx.set(key(UcTimer::Pidf(user)), cx.now.mono);
+            }
+        }
+    }
+
+    /// The server forgot a subscription: it may have begun anew, and then the publications of these users are gone too. A refresh finds out.
+    pub(in super::super) fn doubt_publications(&mut self, users: &[UserId]) {
+        for user in users {
+            let Some(it) = self.publications.of.get_mut(user) else { continue };
+            it.refresh |= it.want.is_some() && it.etag.is_some();
+            if it.is_due() {
+                self.publications.due.push_back(*user);
             }
         }
     }
