@@ -122,7 +122,9 @@ impl Presence {
             return;
         }
         if slot.in_flight.is_some() {
-            slot.crossed = true;
+            // Told now: by the time the request fails the override may be over, and its end would look like a foreign hand.
+            let governs = self.governs(cx, dn, state);
+            self.dns[dn.index()].crossed |= !governs;
             return;
         }
         self.counters.foreign_changes += 1;

@@ -150,6 +150,7 @@ impl UcSide {
         let watcher = self.pidf_watcher(user);
         let Some(side) = self.watchers.get(watcher.index()) else { return };
         let link = side.link;
+        let simple = self.flavour.is_simple();
         let Some(it) = self.publications.of.get_mut(&user) else { return };
         if it.call_id.is_empty() {
             it.call_id = format!("p{:x}.{}@{}", user.0, cx.entropy.hex(16), self.links[link.index()].local.ip()).into_boxed_str();
@@ -158,8 +159,10 @@ impl UcSide {
         it.cseq += 1;
         it.refresh = false;
         it.sent = Some(it.want);
-        // A refresh is a modification with the same document (RFC 3903, 4.4): Kamailio with presence in memory (`publ_cache` 2) loses it at a refresh without a body.
-        let body = it.want.map_or(SipBody::None, |row| SipBody::Pidf { user, row });
+        // Kamailio with presence in memory (`publ_cache` 2) loses the document at a refresh without a body: there a refresh is a modification with the same document
+        // (RFC 3903, 4.4). A Front End is known to take the shorter form.
+        let bare = !simple && it.etag.is_some() && it.want == it.have;
+        let body = it.want.filter(|_| !bare).map_or(SipBody::None, |row| SipBody::Pidf { user, row });
         let expires_s = if it.want.is_none() { 0 } else { it.expires_s.unwrap_or(0).max(cx.config.publish.expires_s) };
         let what = Publish { worker: it.uri.clone(), call_id: it.call_id.clone(), tag: it.tag.clone(), cseq: it.cseq, etag: it.etag.clone(), expires_s, body };
         if cx.config.publish.requests_per_s > 0 {
