@@ -99,15 +99,20 @@ fn a_restart_between_two_refreshes_is_found_out_by_the_refresh() {
     daemon.stop();
 }
 
+/// What [`KamailioOptions::digest`] asks for: a reference is all the configuration has.
+fn credential() -> (Folder, String) {
+    let folder = Folder::new();
+    let secret = folder.write("secret", "secret\n");
+    let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
+    (folder, section)
+}
+
 #[test]
 fn challenges_are_answered() {
     for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "udp"), ("SHA-256", "tcp")] {
         let options = KamailioOptions { digest: Some(algorithm), ..KamailioOptions::default() };
-        // A reference is all the configuration has.
-        let folder = Folder::new();
-        let secret = folder.write("secret", "secret\n");
-        let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
-        let Some((_kamailio, bridge, daemon, mut device)) = world(options, transport, |setup| setup.sections = section) else { return };
+        let (_folder, credential) = credential();
+        let Some((_kamailio, bridge, daemon, mut device)) = world(options, transport, |setup| setup.sections = credential) else { return };
         shows(&mut device, &bridge, BUSY, "busy");
         daemon.stop();
     }
@@ -123,15 +128,17 @@ fn a_wrong_password_is_an_alarm() {
     daemon.stop();
 }
 
+/// A mode in which the daemon publishes, with further sections.
+fn publishing(setup: &mut Setup, mode: &str, sections: &str) {
+    setup.connector = format!("mode = \"{mode}\"\n");
+    setup.sections = format!("{sections}[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n");
+    // A server that begins anew is found out by what is sent to it.
+    setup.timers = "refresh_min_ms = 1000\n".into();
+}
+
 /// After Call Work is published by the daemon itself, and somebody who has nothing to do with either sees it come and go.
-fn publishes(options: KamailioOptions, transport: &str, sections: &str) -> Option<(Kamailio, Bridge, Daemon, Device, Fetcher)> {
-    let both_ways = |setup: &mut Setup| {
-        setup.connector = "mode = \"bidirectional\"\n".into();
-        setup.sections = format!("{sections}[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n");
-        // A server that begins anew is found out by what is sent to it.
-        setup.timers = "refresh_min_ms = 1000\n".into();
-    };
-    let (kamailio, bridge, daemon, mut device) = world(options, transport, both_ways)?;
+fn publishes(options: KamailioOptions, transport: &str) -> Option<(Kamailio, Bridge, Daemon, Device, Fetcher)> {
+    let (kamailio, bridge, daemon, mut device) = world(options, transport, |setup| publishing(setup, "bidirectional", ""))?;
     shows(&mut device, &bridge, BUSY, "busy");
     after_call_work(&bridge);
     let mut fetcher = Fetcher::at(kamailio.port);
@@ -139,6 +146,14 @@ fn publishes(options: KamailioOptions, transport: &str, sections: &str) -> Optio
     // Alice's own device is still there beside it.
     assert!(seen.contains("desk"), "{seen}");
     Some((kamailio, bridge, daemon, device, fetcher))
+}
+
+/// Stops the daemon, which leaves nothing of its own; the document that remains.
+fn takes_all_back(daemon: Daemon, fetcher: &mut Fetcher) -> String {
+    daemon.stop();
+    let left = fetcher.fetch(ALICE);
+    assert!(!left.contains("uc-connector"), "left behind at the stop: {left}");
+    left
 }
 
 fn after_call_work(bridge: &Bridge) {
@@ -153,7 +168,7 @@ fn in_acw(document: &str) -> bool {
 #[test]
 fn after_call_work_is_published_and_taken_back() {
     for transport in ["udp", "tcp"] {
-        let Some((_kamailio, bridge, daemon, _device, mut fetcher)) = publishes(KamailioOptions::default(), transport, "") else { return };
+        let Some((_kamailio, bridge, daemon, _device, mut fetcher)) = publishes(KamailioOptions::default(), transport) else { return };
         // The wrap-up timer.
         let attributes = "[\"AttributeThisDN\",\"str\",\"5002\"],[\"AttributeAgentID\",\"str\",\"5002\"]";
         bridge.say(&format!("\"dir\":\"evt\",\"id\":75,\"name\":\"EventAgentReady\",\"attrs\":[{attributes}]"));
@@ -161,31 +176,21 @@ fn after_call_work_is_published_and_taken_back() {
         fetcher.until(ALICE, "nothing of the daemon's", |document| !document.contains("uc-connector") && document.contains("desk"));
         after_call_work(&bridge);
         fetcher.until(ALICE, "After Call Work once more", in_acw);
-        daemon.stop();
-        let left = fetcher.fetch(ALICE);
-        assert!(!left.contains("uc-connector") && left.contains("desk"), "left behind at the stop: {left}");
+        let left = takes_all_back(daemon, &mut fetcher);
+        assert!(left.contains("desk"), "{left}");
     }
 }
 
 #[test]
 fn publications_answer_challenges() {
     for (algorithm, transport) in [("MD5", "udp"), ("SHA-256", "tcp")] {
-        let folder = Folder::new();
-        let secret = folder.write("secret", "secret\n");
-        let section = format!("[[uc.credential]]\nrealm = \"pbx\"\nuser = \"uc\"\npassword = \"file:{}\"\n", secret.display());
-        let Some(kamailio) = Kamailio::start(KamailioOptions { digest: Some(algorithm), digest_publish: true, ..KamailioOptions::default() }) else { return };
-        let bridge = Bridge::start(BridgeOptions::default());
-        let mut setup = setup(&kamailio, &bridge, transport);
-        setup.connector = "mode = \"bidirectional\"\n".into();
-        setup.sections = format!("{section}[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n");
-        let daemon = Daemon::start(&setup);
-        bridge.request("RequestRegisterAddress");
+        let (_folder, credential) = credential();
+        let options = KamailioOptions { digest: Some(algorithm), digest_publish: true, ..KamailioOptions::default() };
+        let Some((kamailio, bridge, daemon, _device)) = world(options, transport, |setup| publishing(setup, "bidirectional", &credential)) else { return };
         after_call_work(&bridge);
         let mut fetcher = Fetcher::at(kamailio.port);
         fetcher.until(ALICE, "After Call Work", in_acw);
-        daemon.stop();
-        let left = fetcher.fetch(ALICE);
-        assert!(!left.contains("uc-connector"), "left behind at the stop: {left}");
+        takes_all_back(daemon, &mut fetcher);
     }
 }
 
@@ -194,7 +199,7 @@ fn publications_answer_challenges() {
 fn publications_are_refreshed_and_told_to_a_server_that_forgot_them() {
     for transport in ["udp", "tcp"] {
         let options = KamailioOptions { max_expires_s: 3, ..KamailioOptions::default() };
-        let Some((mut kamailio, _bridge, daemon, _device, mut fetcher)) = publishes(options, transport, "") else { return };
+        let Some((mut kamailio, _bridge, daemon, _device, mut fetcher)) = publishes(options, transport) else { return };
         let began = Instant::now();
         while began.elapsed().as_secs() < 7 {
             let seen = fetcher.fetch(ALICE);
@@ -203,19 +208,14 @@ fn publications_are_refreshed_and_told_to_a_server_that_forgot_them() {
         kamailio.stop();
         kamailio.resume();
         fetcher.until(ALICE, "After Call Work at the new server", in_acw);
-        daemon.stop();
-        let left = fetcher.fetch(ALICE);
-        assert!(!left.contains("uc-connector"), "left behind at the stop: {left}");
+        takes_all_back(daemon, &mut fetcher);
     }
 }
 
 /// Every agent state is shown, and nothing is asked of the T-Server.
 #[test]
 fn agent_states_are_shown_where_presence_only_follows() {
-    let push_only = |setup: &mut Setup| {
-        setup.connector = "mode = \"push-only\"\n".into();
-        setup.sections = "[publish]\nway = \"pidf\"\nuser_action = \"aggregate\"\n".into();
-    };
+    let push_only = |setup: &mut Setup| publishing(setup, "push-only", "");
     let Some((kamailio, bridge, daemon, _device)) = world(KamailioOptions::default(), "udp", push_only) else { return };
     let mut fetcher = Fetcher::at(kamailio.port);
     fetcher.until(ALICE, "ready", |document| document.contains("uc-connector") && !document.contains("busy"));

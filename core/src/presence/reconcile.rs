@@ -180,11 +180,8 @@ impl Presence {
                     self.retries.remove(&(at.mono(), dn));
                 }
             }
-            let slot = &mut self.dns[dn.index()];
-            slot.asked = false;
-            if !slot.dirty && works {
-                slot.dirty = true;
-                self.work[cx.directory.switch_of(dn).index()].push_back(dn);
+            if works {
+                slot.put_on(&mut self.work[cx.directory.switch_of(dn).index()], dn);
             }
         }
     }
@@ -195,12 +192,8 @@ impl Presence {
     }
 
     pub(super) fn enqueue(&mut self, switch: SwitchId, dn: DnId) {
-        let works = self.works();
-        let slot = &mut self.dns[dn.index()];
-        slot.asked = false;
-        if !slot.dirty && works {
-            slot.dirty = true;
-            self.work[switch.index()].push_back(dn);
+        if self.works() {
+            self.dns[dn.index()].put_on(&mut self.work[switch.index()], dn);
         }
     }
 

@@ -5,10 +5,12 @@ use super::{Activity, Class, PresenceUpdate, StateChange, StateRequest, Why};
 use crate::action::CtiReq;
 use crate::config::{Config, Rule};
 use crate::fingerprint::Fp;
+use crate::id::DnId;
 use crate::time::{At, Mono};
 use crate::uc_event::PublishTime;
 use crate::views::{AgentState, WantView};
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 
 /// What we know of a worker.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -146,6 +148,14 @@ pub(super) struct DnSlot {
 }
 
 impl DnSlot {
+    /// Puts the DN, whose slot this is, on the work list of its switch, once.
+    pub(super) fn put_on(&mut self, work: &mut VecDeque<DnId>, dn: DnId) {
+        self.asked = false;
+        if !core::mem::replace(&mut self.dirty, true) {
+            work.push_back(dn);
+        }
+    }
+
     /// A request of ours for this very not-ready mode is unanswered.
     pub(super) fn asks_for(&self, state: AgentState) -> bool {
         let (AgentState::NotReady(mode), Some(CtiReq::State(request))) = (state, self.in_flight) else { return false };

@@ -2,6 +2,8 @@
 //!
 //! Only the seven instances a publisher touches or watches. What stands by our doing is told from what the worker's own clients do by what we sent, by versions,
 //! and after a gap by content.
+//!
+//! Over 500 lines: one table, and the rules of what may be said of a row; each needs the others' fields.
 use crate::codec::xml::{note_text, shown, user_state};
 use crate::config::{PublishConfig, PublishedState, StateRow};
 use crate::time::Mono;
