@@ -140,8 +140,10 @@ pub enum TerminationReason {
     Giveup,
     /// `noresource`: no such user.
     NoResource,
-    /// `invariant` (RFC 6665) or anything unknown.
+    /// Anything unknown.
     Other,
+    /// `invariant`: the state never changes; nothing is to be subscribed again.
+    Invariant,
 }
 
 /// A request that is no notification.

@@ -222,6 +222,7 @@ const fn termination(reason: TerminationReason) -> &'static str {
         TerminationReason::Rejected => "the server does not allow it",
         TerminationReason::Timeout => "the subscription expired",
         TerminationReason::Giveup => "the server gave up",
+        TerminationReason::Invariant => "the server says that the state never changes",
         TerminationReason::NoResource => "the server knows no such user; check sip_uri",
     }
 }

@@ -90,6 +90,7 @@ fn written_resource(resource: &Resource<'_>) -> &'static str {
         ResourceState::Terminated(TerminationReason::Probation) => "terminated;probation",
         ResourceState::Terminated(TerminationReason::Timeout) => "terminated;timeout",
         ResourceState::Terminated(TerminationReason::Giveup) => "terminated;giveup",
+        ResourceState::Terminated(TerminationReason::Invariant) => "terminated;invariant",
         ResourceState::Terminated(TerminationReason::Other) => "terminated;other",
     }
 }

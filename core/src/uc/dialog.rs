@@ -47,6 +47,12 @@ pub(super) struct Dialog {
     pub(super) list_version: Option<u32>,
     /// The first SUBSCRIBE was answered with 2xx.
     pub(super) live: bool,
+    /// We ended it: kept only to answer what still comes.
+    pub(super) ended: bool,
+    /// Until when a notification must have come (Timer N); absent when one came.
+    pub(super) notify_by: Option<Mono>,
+    /// End of the subscription by a notification that came before the 2xx.
+    pub(super) told_until: Option<Mono>,
     /// A SUBSCRIBE of this dialog is unanswered: the next one waits.
     pub(super) busy: bool,
     /// To be refreshed as soon as the pace allows.
@@ -95,6 +101,9 @@ impl Dialog {
             answered: 200,
             list_version: None,
             live: false,
+            ended: false,
+            notify_by: None,
+            told_until: None,
             busy: false,
             refresh_due: false,
             born: now,
@@ -161,6 +170,20 @@ impl Dialog {
         if let Some(contact) = r.contacts.first() {
             self.remote_target = Some((*contact).into());
         }
+    }
+
+    /// A notification moves the target, too (RFC 5057 §5.4, RFC 3261 §12.2.2).
+    pub(super) fn retarget(&mut self, n: &Notify<'_>) {
+        if let Some(contact) = n.contact
+            && self.remote_target.as_deref() != Some(contact)
+        {
+            self.remote_target = Some(contact.into());
+        }
+    }
+
+    /// Whether it has lived long enough for its end to be no sign of trouble; one in which nothing was ever heard has not.
+    pub(super) fn is_proved(&self, now: Mono, refresh_min_ms: u64) -> bool {
+        self.notify_by.is_none() && now.since(self.born) >= refresh_min_ms
     }
 
     /// Whether a SUBSCRIBE of this dialog should go out now.

@@ -1,5 +1,5 @@
 //! Ends of subscriptions, of whole watchers' and of single users', and when they are made anew (`spec/ms-pres.md` 1.11, 4.7).
-use super::dialog::Target;
+use super::dialog::{Dialog, Target};
 use super::link::doubled;
 use super::table::{NO_DIALOG, Place};
 use super::{UcSide, UcTimer, key};
@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::fact::Fact;
 use crate::id::{DialogId, UcLinkId, UserId, WatcherId};
 use crate::uc_event::TerminationReason;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -22,8 +23,10 @@ impl UcSide {
         let asked = retry_after_s.map(|s| (u64::from(s) * 1000).min(timers.retry_after_max_ms));
         let delay = match reason {
             TerminationReason::Probation => asked.unwrap_or(timers.retry_ms),
+            TerminationReason::Invariant => timers.resource_retry_ms,
             TerminationReason::Rejected | TerminationReason::NoResource if single => timers.resource_retry_ms,
             TerminationReason::Giveup | TerminationReason::Rejected | TerminationReason::NoResource => asked.unwrap_or(timers.denied_retry_ms),
+            TerminationReason::None | TerminationReason::Other if asked.is_some() => asked.unwrap_or_default(),
             _ => cx.entropy.below(timers.resubscribe_jitter_ms + 1),
         };
         let delay = delay.max(self.young_pause(cx, id));
@@ -44,7 +47,7 @@ impl UcSide {
             return self.young_single(cx, id, user);
         }
         let watcher = &mut self.watchers[dialog.watcher.index()];
-        if cx.now.mono.since(dialog.born) >= timers.refresh_min_ms {
+        if dialog.is_proved(cx.now.mono, timers.refresh_min_ms) {
             watcher.quick_ends = 0;
         } else {
             watcher.quick_ends = watcher.quick_ends.saturating_add(1);
@@ -85,8 +88,14 @@ impl UcSide {
     }
 
     pub(super) fn remove_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId) {
+        self.take_dialog(cx, id);
+    }
+
+    /// Takes a dialog out of everything that refers to it.
+    pub(super) fn take_dialog(&mut self, cx: &mut Cx<'_>, id: DialogId) -> Option<Box<Dialog>> {
         cx.clear(key(UcTimer::Refresh(id)));
-        let Some(dialog) = self.dialogs.remove(&id) else { return };
+        self.heard_in(cx, id);
+        let dialog = self.dialogs.remove(&id)?;
         let watcher = &mut self.watchers[dialog.watcher.index()];
         match &dialog.target {
             Target::Home => watcher.home.dialog = watcher.home.dialog.filter(|d| *d != id),
@@ -97,6 +106,7 @@ impl UcSide {
             }
             Target::Single { .. } | Target::Calls { .. } => {}
         }
+        Some(dialog)
     }
 
     /// Everybody in a dialog.
@@ -130,9 +140,13 @@ impl UcSide {
         self.dialogs.retain(|dialog, it| {
             if it.watcher == id {
                 cx.clear(key(UcTimer::Refresh(*dialog)));
+                if let Some(at) = it.notify_by {
+                    self.waits.remove(&(at, *dialog));
+                }
             }
             it.watcher != id
         });
+        self.arm_silence_of_dialogs(cx);
     }
 
     pub(super) fn report_lost(&self, cx: &mut Cx<'_>, lost: Vec<UserId>) {

@@ -16,6 +16,7 @@ mod publish;
 mod pump;
 mod register;
 mod request;
+mod silence;
 mod simple;
 mod subscribe;
 mod table;
@@ -41,6 +42,7 @@ use invite::Inviting;
 pub(crate) use invite::{Letter, letter};
 use link::Link;
 use publish::{PublisherTimer, Publishing};
+use silence::Waits;
 use table::Table;
 use watcher::WatcherSide;
 
@@ -81,6 +83,8 @@ pub enum UcTimer {
     Session(u32),
     /// Invitations that could not be sent are told.
     Invitations,
+    /// A dialog has waited for a notification long enough (Timer N).
+    Silent,
 }
 
 /// The SIP side of the connector.
@@ -89,6 +93,8 @@ pub(crate) struct UcSide {
     links: Vec<Link>,
     watchers: Vec<WatcherSide>,
     dialogs: BTreeMap<DialogId, Box<Dialog>>,
+    /// Dialogs that wait for a notification.
+    waits: Waits,
     table: Table,
     /// When a denied user is tried again. Entries may be out of date: the user's slot decides.
     retries: BTreeSet<(Mono, UserId)>,
@@ -172,6 +178,7 @@ impl UcSide {
             UcTimer::PidfPace => self.on_pidf_pace_timer(cx),
             UcTimer::Session(leg) => self.on_session_timer(cx, leg),
             UcTimer::Invitations => self.on_invitations_timer(cx),
+            UcTimer::Silent => self.on_silent_timer(cx),
         }
     }
 

@@ -38,9 +38,14 @@ impl UcSide {
         if n.event != dialog.event() {
             return self.answer_notify(cx, link, n, 489);
         }
+        // We left already: whatever still comes is as good as read.
+        if dialog.ended {
+            return self.answer_notify(cx, link, n, 200);
+        }
         if dialog.remote_tag.is_empty() {
             dialog.adopt(n);
         }
+        let awaited = dialog.notify_by.is_some();
         match dialog.order(n.cseq) {
             Order::Next => {}
             Order::Again => {
@@ -50,8 +55,6 @@ impl UcSide {
             Order::Old if self.flavour.is_simple() && dialog.was_heard(n.cseq) => return self.answer_notify(cx, link, n, 200),
             Order::Old => return self.answer_notify(cx, link, n, 500),
         }
-        let granted_until = dialog.granted_until;
-        let live = dialog.live;
         let status = match n.body {
             Body::Fault(_) => 400,
             Body::Unsupported(_) => 415,
@@ -59,11 +62,17 @@ impl UcSide {
         };
         if self.flavour.is_simple() {
             dialog.answered = status;
+            if status == 200 {
+                dialog.retarget(n);
+            }
             self.answer_notify(cx, link, n, status);
             self.take_simple(cx, id, n);
         } else {
             self.answer_notify(cx, link, n, status);
             self.take_body(cx, id, &n.body, false);
+        }
+        if awaited {
+            self.heard_in(cx, id);
         }
         match n.body {
             Body::Categories(_) | Body::Calls(_) | Body::None => {}
@@ -72,12 +81,22 @@ impl UcSide {
         }
         match (n.state, n.expires_s) {
             (SubState::Terminated, _) | (SubState::Active, Some(0)) => self.on_terminated(cx, id, n.reason, n.retry_after_s),
-            // The notifier may shorten a subscription at any time (RFC 6665 §4.2.2).
-            (SubState::Active, Some(s)) if live && cx.now.mono + (u64::from(s) * 1000 + 1000) < granted_until => self.schedule_refresh(cx, id, s),
+            (SubState::Active, Some(s)) => self.shorten(cx, id, s),
             _ => {}
         }
         if !matches!(n.body, Body::Categories(_)) {
             self.pump(cx, link);
+        }
+    }
+
+    /// The notifier may shorten a subscription at any time (RFC 6665 §4.2.2), also before its 2xx is here.
+    fn shorten(&mut self, cx: &mut Cx<'_>, id: DialogId, expires_s: u32) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let until = cx.now.mono + u64::from(expires_s) * 1000;
+        if !dialog.live {
+            dialog.told_until = Some(until);
+        } else if until + 1000 < dialog.granted_until {
+            self.schedule_refresh(cx, id, expires_s);
         }
     }
 
@@ -187,7 +206,7 @@ impl UcSide {
     pub(super) fn resource_delay(&self, cx: &mut Cx<'_>, reason: TerminationReason, tries: u8) -> u64 {
         let timers = &cx.config.uc.timers;
         match reason {
-            TerminationReason::Rejected | TerminationReason::NoResource => timers.resource_retry_ms,
+            TerminationReason::Rejected | TerminationReason::NoResource | TerminationReason::Invariant => timers.resource_retry_ms,
             TerminationReason::Deactivated if tries == 0 => 0,
             _ => {
                 let pause = super::link::doubled(timers.retry_ms, u32::from(tries), timers.retry_max_ms);

@@ -40,8 +40,12 @@ impl UcSide {
     fn on_subscribed(&mut self, cx: &mut Cx<'_>, id: DialogId, users: &[UserId], r: &Response<'_>) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let watcher = dialog.watcher;
+        let first = !dialog.live;
         dialog.absorb(r);
         let Some(expires_s) = self.granted(cx, id, r) else { return };
+        if first {
+            self.await_notify(cx, id, r);
+        }
         // Not a line for each of thousands of dialogs.
         if self.flavour != Flavour::Single {
             cx.note(Note::Subscribed { watcher, users: users.len() as u32, expires_s });
@@ -70,6 +74,9 @@ impl UcSide {
             return None;
         }
         let dialog = self.dialogs.get_mut(&id)?;
+        // What a notification said meanwhile, where it is less.
+        let told_ms = dialog.told_until.take().map_or(u64::MAX, |until| until.since(cx.now.mono));
+        let expires_s = if told_ms.saturating_add(1000) < u64::from(expires_s) * 1000 { (told_ms / 1000).max(1) as u32 } else { expires_s };
         self.watchers[dialog.watcher.index()].refusals = 0;
         dialog.refreshed = cx.now.mono;
         // The server takes requests (again): un-subscriptions it refused are due.
@@ -277,6 +284,9 @@ impl UcSide {
 
     /// A subscription that lived to its refresh has proved itself.
     fn settle_tries(&mut self, id: DialogId) {
+        if self.dialogs.get(&id).is_some_and(|dialog| dialog.notify_by.is_some()) {
+            return;
+        }
         for user in self.users_of(id) {
             let slot = self.table.at(user);
             (slot.tries, slot.moves) = (0, 0);
@@ -307,6 +317,9 @@ impl UcSide {
 
     /// The answer to the end of a dialog. A server that is busy still has it, and is asked again: it may have been granted for hours.
     pub(super) fn on_end_answer(&mut self, cx: &mut Cx<'_>, id: DialogId, r: &Response<'_>) {
+        if is_success(r.status) && self.flavour.is_simple() {
+            return self.await_goodbye(cx, id);
+        }
         let busy = is_busy(r.status) && !self.draining && !self.flavour.is_simple();
         let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| busy && cx.now.mono < dialog.expires_at) else { return self.remove_dialog(cx, id) };
         dialog.busy = false;

@@ -95,6 +95,10 @@ impl UcSide {
             fp.debug(&(dialog.watcher, &dialog.target, dialog.live, dialog.busy, dialog.refresh_due, dialog.unheard > 0, &dialog.leaving, &dialog.refused));
             fp.num(u64::from(dialog.remote_cseq.is_some()));
             fp.time(dialog.expires_at);
+            if let Some(at) = dialog.notify_by {
+                fp.time(at);
+                fp.num(u64::from(dialog.ended));
+            }
         }
         for (_, slot) in self.table.iter() {
             let at = order.get(&slot.dialog);

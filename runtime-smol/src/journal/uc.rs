@@ -13,7 +13,7 @@ const BROKEN_BYTES_MAX: usize = 128 << 10;
 choice! {
     CloseCause { PeerClosed, Reset, Refused, TimedOut, Unreachable, CertificateRejected, HandshakeFailed, Local }
     SubState { Active, Pending, Terminated, Other, Absent }
-    TerminationReason { None, Deactivated, Probation, Rejected, Timeout, Giveup, NoResource, Other }
+    TerminationReason { None, Deactivated, Probation, Rejected, Timeout, Giveup, NoResource, Other, Invariant }
 }
 
 impl<'a> Field<'a> for PublishTime {

@@ -225,13 +225,14 @@ pub(super) fn subscription_state(value: &[u8]) -> Result<State, SipFault> {
 }
 
 fn reason(value: &[u8]) -> TerminationReason {
-    const REASONS: [(&[u8], TerminationReason); 6] = [
+    const REASONS: [(&[u8], TerminationReason); 7] = [
         (b"deactivated", TerminationReason::Deactivated),
         (b"probation", TerminationReason::Probation),
         (b"rejected", TerminationReason::Rejected),
         (b"timeout", TerminationReason::Timeout),
         (b"giveup", TerminationReason::Giveup),
         (b"noresource", TerminationReason::NoResource),
+        (b"invariant", TerminationReason::Invariant),
     ];
     REASONS.iter().find(|(word, _)| word.eq_ignore_ascii_case(value)).map_or(TerminationReason::Other, |(_, reason)| *reason)
 }

@@ -97,6 +97,7 @@ fn reason(text: &str) -> TerminationReason {
         ("timeout", TerminationReason::Timeout),
         ("giveup", TerminationReason::Giveup),
         ("noresource", TerminationReason::NoResource),
+        ("invariant", TerminationReason::Invariant),
     ];
     known.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map_or(TerminationReason::Other, |(_, reason)| *reason)
 }

@@ -47,6 +47,15 @@ struct CallsOf {
     tries: u8,
 }
 
+/// What a document about calls is worth.
+enum News {
+    Taken,
+    /// Older than what is known, or the same: not read.
+    Old,
+    /// Changes before it are missing.
+    Gap,
+}
+
 impl UcSide {
     /// Calls are subscribed to from now on, after everything else.
     pub(in super::super) fn watch_calls(&mut self, cx: &Cx<'_>, id: WatcherId) {
@@ -88,12 +97,16 @@ impl UcSide {
         match body {
             Body::None => (it.active, it.version) = (BTreeSet::new(), None),
             Body::Calls(info) => {
-                if !it.apply(info, rule) {
-                    // Changes are missing: the answer to a refresh is the full state (RFC 4235 §3.2).
-                    if let Some(dialog) = self.dialogs.get_mut(&id) {
-                        dialog.refresh_due = true;
+                match it.apply(info, rule) {
+                    News::Taken => {}
+                    News::Old => return,
+                    News::Gap => {
+                        // The answer to a refresh is the full state (RFC 4235 §3.2).
+                        if let Some(dialog) = self.dialogs.get_mut(&id) {
+                            dialog.refresh_due = true;
+                        }
+                        return self.mark_due(id);
                     }
-                    return self.mark_due(id);
                 }
             }
             _ => return,
@@ -186,8 +199,9 @@ impl UcSide {
         let timers = &cx.config.uc.timers;
         let asked = retry_after_s.map(|s| (u64::from(s) * 1000).min(timers.retry_after_max_ms));
         let delay = match reason {
-            TerminationReason::Rejected | TerminationReason::NoResource => timers.resource_retry_ms,
+            TerminationReason::Rejected | TerminationReason::NoResource | TerminationReason::Invariant => timers.resource_retry_ms,
             TerminationReason::Probation | TerminationReason::Giveup => asked.unwrap_or(timers.denied_retry_ms),
+            TerminationReason::None | TerminationReason::Other if asked.is_some() => asked.unwrap_or_default(),
             _ => cx.entropy.below(timers.resubscribe_jitter_ms + 1),
         };
         self.end_calls(cx, id, user, delay);
@@ -227,15 +241,13 @@ impl UcSide {
 }
 
 impl CallsOf {
-    /// Takes a document; `false` when changes before it are missing.
-    fn apply(&mut self, info: &DialogInfo<'_>, rule: CallRule) -> bool {
-        let next = match (info.version, self.version) {
-            (Some(now), Some(last)) => now == last.wrapping_add(1),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        if !info.full && !next {
-            return false;
+    /// Takes a document, if its version is the next one (RFC 4235 §4.3). A full one may also skip some, or repeat the last: some servers never count.
+    fn apply(&mut self, info: &DialogInfo<'_>, rule: CallRule) -> News {
+        match (info.version, self.version) {
+            (Some(now), Some(last)) if now == last.wrapping_add(1) => {}
+            (Some(now), Some(last)) if now < last || (now == last && !info.full) => return News::Old,
+            (Some(_), _) if !info.full => return News::Gap,
+            _ => {}
         }
         self.version = info.version;
         if info.full {
@@ -249,6 +261,6 @@ impl CallsOf {
                 self.active.insert((&*call.id).into());
             }
         }
-        true
+        News::Taken
     }
 }

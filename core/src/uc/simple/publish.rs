@@ -6,11 +6,12 @@ use super::super::register::refusal_delay;
 use super::super::transact::Ask;
 use super::super::{UcSide, UcTimer, key};
 use super::request::{Publish, publish};
-use crate::config::{PublishConfig, StateRow};
+use crate::config::{NoteLevel, PublishConfig, StateRow};
 use crate::cx::Cx;
 use crate::directory::same_uri;
 use crate::fact::Fact;
 use crate::id::{UcLinkId, UserId, WatcherId};
+use crate::note::Note;
 use crate::time::Mono;
 use crate::uc_event::{Response, SipBody};
 use crate::views::PublisherView;
@@ -28,6 +29,8 @@ pub(in super::super) struct Publications {
     in_flight: u32,
     /// The pace allows the next request from here on.
     next_send: Mono,
+    /// The operator knows that the server gives no entity tags.
+    untagged: bool,
 }
 
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -63,7 +66,15 @@ struct Publication {
 impl Publication {
     /// Whether a request should go out.
     fn is_due(&self) -> bool {
-        self.sent.is_none() && !self.waits && (self.want != self.have || self.refresh || (self.want.is_none() && self.etag.is_some()))
+        // What has no tag cannot be taken back.
+        self.sent.is_none() && !self.waits && if self.want.is_some() { self.want != self.have || self.refresh } else { self.etag.is_some() }
+    }
+
+    /// Without a tag nothing can be taken back: what is not wanted any more ends with its lifetime, and counts as gone.
+    fn let_go(&mut self) {
+        if self.want.is_none() && self.etag.is_none() && self.sent.is_none() {
+            self.have = None;
+        }
     }
 }
 
@@ -96,6 +107,7 @@ impl UcSide {
         it.failed = false;
         it.waits = false;
         it.refusals = 0;
+        it.let_go();
         if it.is_due() && !it.uri.is_empty() && !self.watchers.is_empty() {
             self.publications.due.push_back(user);
         } else if it.sent.is_none() {
@@ -206,7 +218,13 @@ impl UcSide {
         let Some(it) = self.publications.of.get_mut(&user) else { return };
         (it.refusals, it.refused) = (0, None);
         it.have = sent;
-        it.etag = if sent.is_some() { r.etag.map(Into::into) } else { None };
+        // A server that names no new tag may mean the old one; if not, 412 tells.
+        it.etag = if sent.is_some() { r.etag.map(Into::into).or_else(|| it.etag.take()) } else { None };
+        if sent.is_some() && it.etag.is_none() && !core::mem::replace(&mut self.publications.untagged, true) {
+            let text = "the server answered PUBLISH without SIP-ETag: what we publish cannot be taken back and ends with its lifetime only";
+            let link = self.pidf_link(user);
+            cx.note(Note::Uc { level: NoteLevel::Warn, link, text: text.into() });
+        }
         match sent {
             Some(_) => {
                 let granted = u64::from(r.expires_s.unwrap_or(cx.config.publish.expires_s)) * 1000;
@@ -238,6 +256,7 @@ impl UcSide {
     /// After an answer: again if something else is wanted, else presence is told and what is over is forgotten.
     fn settle_publication(&mut self, cx: &mut Cx<'_>, user: UserId) {
         let Some(it) = self.publications.of.get_mut(&user) else { return };
+        it.let_go();
         if it.is_due() {
             self.publications.due.push_back(user);
         } else if it.sent.is_none() && it.want == it.have && core::mem::take(&mut it.untold) {

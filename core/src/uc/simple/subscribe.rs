@@ -87,7 +87,7 @@ impl UcSide {
     pub(in super::super) fn young_single(&mut self, cx: &Cx<'_>, id: DialogId, user: UserId) -> u64 {
         let timers = &cx.config.uc.timers;
         let Some(dialog) = self.dialogs.get(&id) else { return 0 };
-        let old = cx.now.mono.since(dialog.born) >= timers.refresh_min_ms;
+        let old = dialog.is_proved(cx.now.mono, timers.refresh_min_ms);
         let slot = self.table.at(user);
         if old {
             slot.tries = 0;

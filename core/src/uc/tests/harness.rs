@@ -284,6 +284,13 @@ impl World {
         self.event(SIP0, UcEvent::Notify(&n));
     }
 
+    /// The first notification of a dialog about presence or calls, without a document, answered.
+    pub(super) fn greet(&mut self, msg: &SipRequest) {
+        let event = if header(msg, "Event") == ["dialog"] { "dialog" } else { "presence" };
+        self.notify(msg, 1, |n| (n.event, n.state) = (event, SubState::Pending));
+        self.answers.pop();
+    }
+
     pub(super) fn covered(&self) -> Vec<usize> {
         self.side.coverage().into_iter().filter(|(_, n)| *n == 1).map(|(u, _)| u.index()).collect()
     }

@@ -7,6 +7,7 @@ mod links;
 mod notifications;
 mod publishing;
 mod registration;
+mod silence;
 mod simple;
 mod simple_publish;
 mod subscriptions;

@@ -27,13 +27,13 @@ fn datagrams(users: usize) -> Config {
 }
 
 /// A document as the PIDF reader gives it.
-fn pidf(availability: u32) -> Body<'static> {
+pub(super) fn pidf(availability: u32) -> Body<'static> {
     let state = StateValue { availability: Some(availability), ..StateValue::default() };
     Body::Categories(CategoryDoc { uri: "sip:whoever@example.com".into(), state: Found::Value(state), note: Found::Empty, calendar: Found::Absent, others: 0 })
 }
 
 /// Availability numbers told to presence since the last look, by user.
-fn told(w: &mut World) -> Vec<(usize, u32)> {
+pub(super) fn told(w: &mut World) -> Vec<(usize, u32)> {
     let of = |fact: Fact| match fact {
         Fact::Presence { user, update } => match update.state {
             StateChange::Value { availability, .. } => Some((user.index(), availability)),
@@ -44,7 +44,7 @@ fn told(w: &mut World) -> Vec<(usize, u32)> {
     w.facts().into_iter().filter_map(of).collect()
 }
 
-fn accept(w: &mut World, msg: &SipRequest) {
+pub(super) fn accept(w: &mut World, msg: &SipRequest) {
     w.answer(msg, 200, |r| {
         r.expires_s = Some(600);
         r.state = SubState::Absent;
@@ -52,7 +52,7 @@ fn accept(w: &mut World, msg: &SipRequest) {
 }
 
 /// Every request so far is granted.
-fn accept_all(w: &mut World) -> Vec<SipRequest> {
+pub(super) fn accept_all(w: &mut World) -> Vec<SipRequest> {
     let mut all = Vec::new();
     while let Some((_, msg)) = w.sent.pop_front() {
         accept(w, &msg);
@@ -84,6 +84,7 @@ fn every_worker_has_a_dialog_of_its_own() {
     accept(&mut w, &first);
     let rest = accept_all(&mut w);
     assert_eq!(rest.len(), 2);
+    rest.iter().for_each(|msg| w.notify(msg, 1, |n| n.body = pidf(3500)));
     assert_eq!(w.covered(), [0, 1, 2]);
     // Refreshed at four fifths of the time.
     w.live(479_000);
@@ -140,8 +141,10 @@ fn refusals_of_one_worker_leave_the_others_alone() {
 fn a_dialog_the_server_forgot_is_made_anew() {
     let mut w = World::connected(simple(2, |_| {}));
     let (first, second) = (w.next(), w.next());
-    accept(&mut w, &first);
-    accept(&mut w, &second);
+    for msg in [&first, &second] {
+        accept(&mut w, msg);
+        w.notify(msg, 1, |n| n.body = pidf(3500));
+    }
     w.live(480_000);
     let refresh = w.sent.iter().position(|(_, m)| m.call_id == first.call_id).and_then(|at| w.sent.remove(at)).expect("a refresh").1;
     w.answer(&refresh, 481, |_| {});
@@ -246,6 +249,7 @@ fn an_answer_ends_the_repetition_and_a_provisional_one_slows_it() {
     w.run(1);
     assert_eq!(w.sent.drain(..).count(), 1);
     accept(&mut w, &msg);
+    w.greet(&msg);
     w.live(60_000);
     assert!(!w.sent.iter().any(|(_, m)| is(m, Method::Subscribe)));
 }
@@ -255,7 +259,10 @@ fn one_lost_refresh_does_not_end_a_link_of_datagrams() {
     let mut w = World::connected(datagrams(2));
     let first = w.next();
     accept(&mut w, &first);
-    accept_all(&mut w);
+    let second = accept_all(&mut w);
+    for msg in second.iter().chain([&first]) {
+        w.notify(msg, 1, |n| n.body = pidf(3500));
+    }
     w.live(480_000);
     for _ in 0..33 {
         w.run(1_000);
@@ -278,9 +285,11 @@ fn a_challenge_is_answered_and_the_next_request_answers_it_before_it_is_made() {
     let auth = &again.auth[0];
     assert_eq!((&*auth.user, &*auth.password_ref, &*auth.nonce, auth.nc, auth.proxy), ("uc", "env:PW", "n1", 1, true));
     accept(&mut w, &again);
+    w.notify(&again, 1, |n| n.body = pidf(3500));
     w.answer(&second, 407, |r| r.challenges = vec![challenge("n1")]);
     let again = w.next();
     accept(&mut w, &again);
+    w.notify(&again, 1, |n| n.body = pidf(3500));
     w.live(480_000);
     let refreshes: Vec<SipRequest> = w.sent.drain(..).map(|(_, m)| m).filter(|m| is(m, Method::Subscribe)).collect();
     assert_eq!(refreshes.iter().map(|m| m.auth[0].nc).collect::<Vec<_>>().len(), 2);
@@ -371,17 +380,17 @@ fn whom_a_list_does_not_name_is_subscribed_alone() {
     assert!(w.sent.is_empty());
 }
 
-fn calls(version: u32, full: bool, of: &[(&'static str, CallState)]) -> Body<'static> {
+pub(super) fn calls(version: u32, full: bool, of: &[(&'static str, CallState)]) -> Body<'static> {
     let calls = of.iter().map(|(id, state)| Call { id: (*id).into(), state: *state }).collect();
     Body::Calls(Box::new(DialogInfo { entity: "sip:x@y".into(), version: Some(version), full, calls }))
 }
 
-fn on_calls(w: &mut World, msg: &SipRequest, cseq: u32, body: Body<'static>) {
+pub(super) fn on_calls(w: &mut World, msg: &SipRequest, cseq: u32, body: Body<'static>) {
     w.notify(msg, cseq, |n: &mut Notify<'_>| (n.event, n.body) = ("dialog", body));
 }
 
 /// One worker with both subscriptions; the one for presence, the one for calls.
-fn with_calls(rule: CallRule) -> (World, SipRequest, SipRequest) {
+pub(super) fn with_calls(rule: CallRule) -> (World, SipRequest, SipRequest) {
     with_calls_of(simple(1, |s| s.calls = rule))
 }
 

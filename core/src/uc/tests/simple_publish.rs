@@ -28,6 +28,7 @@ fn subscribe(w: &mut World) -> Vec<SipRequest> {
             rest.push(msg);
         } else {
             w.answer(&msg, 200, |r| r.expires_s = Some(3600));
+            w.greet(&msg);
         }
     }
     rest
@@ -237,4 +238,35 @@ fn what_a_row_says_is_published_again_when_it_changes() {
     w.reconfigure(c);
     let again = published(&mut w);
     assert_eq!((header(&again, "SIP-If-Match"), &again.body), (vec!["t1"], &SipBody::Pidf { user: ALICE, row: 0 }));
+}
+
+#[test]
+fn without_an_entity_tag_nothing_can_be_taken_back_and_nothing_is_asked_again_and_again() {
+    let mut w = world(|c| c.note_level = crate::config::NoteLevel::Warn);
+    w.publish(ALICE, Some(0));
+    let msg = published(&mut w);
+    w.answer(&msg, 200, |r| r.expires_s = Some(3600));
+    assert_eq!(done(&mut w), [Some(0)]);
+    // It is kept alive by publishing it anew.
+    w.live(1_800_000);
+    let again = published(&mut w);
+    assert_eq!((header(&again, "SIP-If-Match"), &again.body), (vec![], &SipBody::Pidf { user: ALICE, row: 0 }));
+    w.answer(&again, 200, |r| r.expires_s = Some(3600));
+    w.publish(ALICE, None);
+    w.run(0);
+    assert_eq!((done(&mut w), subscribe(&mut w).len()), (vec![None], 0));
+    w.live(7_200_000);
+    assert!(subscribe(&mut w).is_empty());
+    let told = |note: &&crate::note::Note| matches!(note, crate::note::Note::Uc { text, .. } if text.contains("SIP-ETag"));
+    assert_eq!(w.notes.iter().filter(told).count(), 1);
+    // One that forgets to name a new tag is taken at the old one.
+    w.publish(ALICE, Some(0));
+    let msg = published(&mut w);
+    granted(&mut w, &msg, "t1");
+    w.publish(ALICE, Some(1));
+    let change = published(&mut w);
+    w.answer(&change, 200, |r| r.expires_s = Some(3600));
+    w.publish(ALICE, None);
+    let removal = published(&mut w);
+    assert_eq!(header(&removal, "SIP-If-Match"), ["t1"]);
 }

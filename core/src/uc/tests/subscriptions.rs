@@ -176,6 +176,7 @@ fn small_grants_do_not_make_a_storm() {
     let mut w = World::connected(config(1));
     let msg = w.next();
     w.answer(&msg, 200, |r| r.expires_s = Some(1));
+    w.notify(&msg, 1, |n| n.body = list(&[(0, ResourceState::Active, None)]));
     let mut refreshes = 0;
     for _ in 0..300 {
         for m in live(&mut w, 1_000) {
