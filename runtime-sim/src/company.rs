@@ -197,7 +197,7 @@ pub fn pair_strays(options: &Options) -> TServerFaults {
 pub fn strays(options: &Options) -> FrontEndFaults {
     let mut rng = Rng::fork(options.seed, 0x0dd);
     if !options.odd_peers {
-        return FrontEndFaults::default();
+        return FrontEndFaults { no_notify_pm: options.no_notify_pm, ..FrontEndFaults::default() };
     }
     let mut pm = |most: u64| if rng.below(3) == 0 { rng.below(most + 1) as u16 } else { 0 };
     FrontEndFaults {
@@ -226,6 +226,7 @@ pub fn strays(options: &Options) -> FrontEndFaults {
         close_pm: pm(20),
         cut_pm: pm(20),
         answer_delay_ms: (0, u64::from(pm(400))),
+        no_notify_pm: options.no_notify_pm,
         ..FrontEndFaults::default()
     }
 }

@@ -149,6 +149,8 @@ pub struct Options {
     pub expires_s: u32,
     /// The pool strays from the straight path in ways drawn from the seed.
     pub odd_peers: bool,
+    /// Chance per mille that a subscription is granted and nothing is ever heard of it.
+    pub no_notify_pm: u16,
     /// Mean number of inputs after which the connector is exchanged for its own checkpoint; 0 never. Makes no difference to the run.
     pub restore_every: u32,
     /// States in both directions.
@@ -189,6 +191,7 @@ impl Options {
             tie: 0,
             expires_s: 28_800,
             odd_peers: false,
+            no_notify_pm: 0,
             restore_every: 0,
             both: BothOptions::default(),
             previews: PreviewOptions::default(),
@@ -220,6 +223,9 @@ impl Options {
         it.weights[Kind::Presence as usize] = 1;
         it.net = Self::swarm_net(tape);
         it.rough(&mut Choices::from_seed(seed ^ 0x57_0b));
+        // From a tape of its own, so that everything else keeps its meaning.
+        let tape = &mut Choices::from_seed(seed ^ 0x511e);
+        it.no_notify_pm = if it.odd_peers && tape.chance(ratio(1, 4)) { tape.range(1, 300) as u16 } else { 0 };
         // Not from the tape: it shapes nothing.
         it.restore_every = if seed.is_multiple_of(RESTORED_RUNS) { 300 } else { 0 };
         it
@@ -279,6 +285,10 @@ impl fmt::Display for Options {
         write!(f, " latency={} jitter={} rate={}", net.latency_ms, net.jitter_ms, net.bytes_per_ms)?;
         write!(f, " split={} crumbs={} join={}", net.split_per_mille, net.crumbs_per_mille, net.join_per_mille)?;
         write!(f, " stop={} logout={}", self.stop, self.logout_on_stop)?;
+        // Replay files from before say nothing about it.
+        if self.no_notify_pm > 0 {
+            write!(f, " no-notify={}", self.no_notify_pm)?;
+        }
         write!(f, "{}{}", self.both, self.previews)
     }
 }
@@ -322,6 +332,7 @@ impl Options {
             "split" => self.net.split_per_mille = value.parse().ok()?,
             "crumbs" => self.net.crumbs_per_mille = value.parse().ok()?,
             "join" => self.net.join_per_mille = value.parse().ok()?,
+            "no-notify" => self.no_notify_pm = value.parse().ok()?,
             "stop" => self.stop = value.parse().ok()?,
             "logout" => self.logout_on_stop = value.parse().ok()?,
             other => return self.both.set(other, value).or_else(|| self.previews.set(other, value)),

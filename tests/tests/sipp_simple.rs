@@ -89,6 +89,22 @@ fn what_comes_again_is_answered_again_and_acted_on_once() {
     play("simple-again", 1, UDP_AS_IT_COMES, &["busy", "away", "online"], |_, _, _| {});
 }
 
+/// The pauses of Timer N are those of its lower limit, five seconds after the answer.
+#[test]
+fn a_server_that_grants_and_says_nothing_gets_another_subscription_and_the_operator_a_warning() {
+    let (folder, port) = (Folder::new(), free_port());
+    let Some(sipp) = Sipp::start_with(&folder, port, "simple-silent", 2, TCP) else { return };
+    let bridge = Bridge::start(BridgeOptions::default());
+    let mut daemon = Daemon::start(&setup(port, &bridge, TCP, "[uc.simple]\nt1_ms = 50\n".into()));
+    daemon.expect_log("got no NOTIFY for 3 s: 1");
+    sipp.succeeds();
+    assert!(bridge.seen().iter().all(|request| request.reason("KW_UC_STATUS").is_empty()), "nothing was heard, nothing is told");
+    let next = Sipp::start_with(&folder, port, "simple-away", 1, TCP).unwrap();
+    bridge.state_request("5002", "away");
+    next.succeeds();
+    daemon.stop();
+}
+
 /// A tenth of the notifications is lost, and a tenth of our answers.
 #[test]
 fn a_bad_line_delays_and_loses_nothing() {

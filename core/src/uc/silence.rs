@@ -84,7 +84,7 @@ impl UcSide {
         self.arm_silence_of_dialogs(cx);
         for (link, dialogs) in silent {
             let text = format!(
-                "the server granted {dialogs} subscriptions and sent no NOTIFY in them for {} s: they are made anew; check whether its requests reach us",
+                "subscriptions that were granted and got no NOTIFY for {} s: {dialogs}; they are made anew, check whether the server's requests reach us",
                 timer_n_ms(cx) / 1000
             );
             cx.note(Note::Uc { level: NoteLevel::Warn, link, text: text.into_boxed_str() });

@@ -146,6 +146,20 @@ fn a_front_end_dies_and_everybody_is_watched_again() {
 }
 
 #[test]
+fn a_pool_that_grants_and_says_nothing_is_asked_less_and_less_often_until_it_speaks() {
+    let mut w = World::builder(9).workers(5).told().options(|o| o.no_notify_pm = 1_000).build();
+    for worker in 0..5 {
+        w.set_presence(worker, 6_500);
+    }
+    w.run_for(300_000);
+    let asked = w.front_end.counts().subscribes;
+    assert!((5..=9).contains(&asked), "{asked} times in five minutes");
+    w.front_end.faults.no_notify_pm = 0;
+    w.run_until(300_000, World::is_converged);
+    w.assert_converged();
+}
+
+#[test]
 fn the_backup_takes_over_in_a_hot_pair() {
     let mut w = World::builder(3).workers(5).redundancy(Redundancy::Hot).told().up();
     w.kill_t_server(0);

@@ -9,7 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 fn warnings(w: &World) -> Vec<&str> {
-    let of = |note: &'_ Note| matches!(note, Note::Uc { level: NoteLevel::Warn, text, .. } if text.contains("no NOTIFY"));
+    let of = |note: &'_ Note| matches!(note, Note::Uc { level: NoteLevel::Warn, text, .. } if text.contains("got no NOTIFY"));
     w.notes.iter().filter(|n| of(n)).map(|n| if let Note::Uc { text, .. } = n { &**text } else { "" }).collect()
 }
 

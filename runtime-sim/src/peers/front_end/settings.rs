@@ -159,6 +159,8 @@ pub struct FrontEndFaults {
     pub refresh_430_pm: u16,
     /// The first notification comes as NOTIFY although piggyback was asked for.
     pub no_piggyback_pm: u16,
+    /// A subscription to presence is granted and forgotten at once: nothing is in the 200, and nothing follows it.
+    pub no_notify_pm: u16,
     /// A first NOTIFY goes out before the 200 to its SUBSCRIBE.
     pub early_notify_pm: u16,
     /// The list names only the resources that need action.

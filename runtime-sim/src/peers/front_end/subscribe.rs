@@ -342,6 +342,8 @@ impl FrontEnd {
             First::List(resources, full) => (!resources.is_empty()).then(|| self.list_body(id, full, &resources)),
             First::Body(body) => body,
         };
+        let silent = !ends && self.falls_silent(id);
+        let body = body.filter(|_| !silent);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.expires_at = now + u64::from(granted) * 1000;
         let (tag, single, benotify, package) = (dialog.local_tag.clone(), dialog.single, dialog.benotify, dialog.package);
@@ -382,11 +384,17 @@ impl FrontEnd {
         if let Some(body) = body.take() {
             self.send_notify(now, id, &state, Some(&body));
         }
-        if ends {
+        if ends || silent {
             self.drop_dialog(id);
         } else {
             self.flush(now, id);
         }
+    }
+
+    /// Whether nothing will ever be heard of a new dialog.
+    fn falls_silent(&mut self, id: u32) -> bool {
+        let new = self.dialogs.get(&id).is_some_and(|d| d.package == Package::Presence && d.local_cseq == 0);
+        new && self.rng.chance(self.faults.no_notify_pm)
     }
 
     /// Body of a first notification: one document for a single subscription, else a list with documents.
