@@ -253,6 +253,7 @@ fn resource_states() {
     assert_eq!(instance("state=\"resubscribe\" poolFqdn=\"p.x\""), Ok(ResourceState::Resubscribe { pool: Some("p.x".into()) }));
     assert_eq!(instance("state=\"terminated\" reason=\"noresource\""), Ok(ResourceState::Terminated(TerminationReason::NoResource)));
     assert_eq!(instance("state=\"terminated\" reason=\"new\""), Ok(ResourceState::Terminated(TerminationReason::Other)));
+    assert_eq!(instance("state=\"terminated\" reason=\"invariant\""), Ok(ResourceState::Terminated(TerminationReason::Invariant)));
     assert_eq!(instance("state=\"terminated\""), Ok(ResourceState::Terminated(TerminationReason::None)));
     assert_eq!(instance("state=\"frozen\""), Ok(ResourceState::Pending));
     assert!(matches!(&instance("state=\"resubscribe\" poolFqdn=\"p&#13;&#10;Route: &lt;x&gt;\"").unwrap_err()[..], [(_, XmlFault::Uri { .. })]));
