@@ -184,7 +184,9 @@ impl CtiSide {
             }
             n::EVENT_AGENT_LOGIN | n::EVENT_AGENT_LOGOUT | n::EVENT_AGENT_READY | n::EVENT_AGENT_NOT_READY if self.is_active(link) => {
                 let Some(state) = state_of(event) else { return };
-                self.tell(cx, dn, event, state, Origin::Unsolicited);
+                // While the registration is unanswered an event is part of what it will tell: what came before it was not seen, so nobody's hand can be told in it.
+                let registered = self.links[link.index()].rows.is_registered(dn);
+                self.tell(cx, dn, event, state, if registered { Origin::Unsolicited } else { Origin::Snapshot });
             }
             _ => {} // calls, user data, messages of the future: not the business of agent states
         }

@@ -148,7 +148,13 @@ impl Presence {
                 }
                 self.adopt(cx, dn, state);
             }
-            ForeignRule::Enforce { after_ms } => self.retry_after(cx, dn, after_ms),
+            ForeignRule::Enforce { after_ms } => {
+                let slot = &mut self.dns[dn.index()];
+                if slot.hold == Hold::Refused {
+                    slot.hold = Hold::None; // another state than the one in which it was refused
+                }
+                self.retry_after(cx, dn, after_ms);
+            }
         }
     }
 
@@ -169,6 +175,9 @@ impl Presence {
         };
         if slot.hold == Hold::Foreign && state == AgentState::LoggedOut && slot.have != AgentState::LoggedOut {
             slot.hold = Hold::None; // the drop logged the agent out, and with it ended what the other hand had set
+        }
+        if slot.hold == Hold::Refused && slot.have != state {
+            slot.hold = Hold::None; // what T-Server refused, it refused to an agent in another state
         }
         slot.have = state;
         slot.ours = match (ready, reasons, slot.ours) {

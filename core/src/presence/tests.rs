@@ -386,6 +386,45 @@ fn agents_logged_out_by_the_drop_are_logged_in_again() {
 }
 
 #[test]
+fn what_was_refused_to_an_agent_in_another_state_is_requested_again_after_the_drop() {
+    let mut s = Story::single(1);
+    s.snapshots(2);
+    s.presence(0, 3500);
+    let (link, r) = s.ask("Ready", "online");
+    s.error(link, r, 50);
+    s.wait(60_000);
+    assert!(s.sent.is_empty(), "nothing helps");
+    s.cti(A, CtiEvent::Closed { why: CloseCause::Reset });
+    s.wait(10_000);
+    s.open(A, Role::Primary);
+    s.snapshots(0);
+    let (link, r, req) = s.only();
+    assert_eq!(req, CtiReq::AgentLogin);
+    s.agent(link, 73, r, None);
+    s.ask("Ready", "online");
+}
+
+#[test]
+fn what_is_told_before_the_registration_is_answered_is_nobodys_hand() {
+    let mut s = Story::single(1);
+    s.snapshots(3);
+    s.presence(0, 6500);
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    s.cti(A, CtiEvent::Closed { why: CloseCause::Reset });
+    s.wait(10_000);
+    s.open(A, Role::Primary);
+    // The end of a wrap-up that began and ended unseen.
+    s.agent(A, 75, 0, None);
+    assert!(s.c.dn(DnId(0)).is_some_and(|dn| !dn.held));
+    s.snapshots(3);
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    s.agent(link, 75, 0, None);
+    assert!(s.c.dn(DnId(0)).is_some_and(|dn| dn.held), "now somebody did it");
+}
+
+#[test]
 fn older_presence_never_wins_but_a_new_subscription_does() {
     let mut s = Story::single(1);
     s.snapshots(3);

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod audit;
 mod endpoint;
+mod lag;
 mod life;
 mod own;
 mod request;
@@ -28,6 +29,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use endpoint::Endpoint;
+use lag::Lag;
 use own::{Done, Own, Want};
 use selfsub::SelfSub;
 pub(super) use selfsub::self_in;
@@ -54,6 +56,8 @@ pub(super) struct Publishing {
     owed: BTreeMap<UserId, Owed>,
     /// Requests unanswered.
     outstanding: u32,
+    /// The servers' clock.
+    lag: Lag,
     /// The operator knows that we are not allowed to do this.
     alarmed: bool,
     pub(super) tally: PublishTally,
@@ -105,6 +109,8 @@ pub(super) struct Publisher {
     way: Way,
     /// The latest command.
     want: Option<StateRow>,
+    /// Since when something has been wanted.
+    since: Mono,
     /// The worker is gone, has another URI, or the way is another one now: withdraw and go.
     leaving: bool,
     /// The publisher of an earlier worker with the same address that is still leaving: one at a time.
@@ -170,6 +176,7 @@ impl Publisher {
             watcher,
             way,
             want: None,
+            since: Mono::default(),
             leaving: false,
             behind: None,
             told: None,
@@ -222,6 +229,9 @@ impl UcSide {
             return self.owe(cx, user, if row.is_some() { Owed::Failed } else { Owed::Nothing });
         }
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
+        if it.want.is_none() {
+            it.since = cx.now.mono;
+        }
         it.want = row;
         it.told = None;
         it.failed = false;

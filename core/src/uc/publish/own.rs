@@ -101,6 +101,8 @@ pub(super) struct Reading<'c> {
     pub(super) full: bool,
     /// The table was read before: what is new now was done by somebody.
     pub(super) known: bool,
+    /// Since when something of ours has been wanted, by the server's clock: what was published before is no answer to it. Zero: everything is.
+    pub(super) since: PublishTime,
     /// The request under way.
     pub(super) flight: &'c [(Key, Done)],
     /// A row whose publication was not answered.
@@ -396,8 +398,9 @@ impl Instance {
         let same = reading.full && self.keeps(kept.as_deref()) && self.by != By::Nobody;
         self.by = By::User;
         self.kept = kept;
-        self.hands_off |= reading.known && !same;
-        reading.known && !same
+        let acted = reading.known && !same && (category.publish_time >= reading.since || category.publish_time == PublishTime::default());
+        self.hands_off |= acted;
+        acted
     }
 
     /// The instance is gone; `true` when a client of the worker's did that.

@@ -9,7 +9,7 @@ use crate::uc::UcSide;
 use crate::uc::convert::activity_of;
 use crate::uc::dialog::hex_before_dot;
 use crate::uc::link::doubled;
-use crate::uc_event::{Body, Notify, Response, RoamingSelf, SubState, UserState};
+use crate::uc_event::{Body, Notify, PublishTime, Response, RoamingSelf, SubState, UserState};
 use alloc::boxed::Box;
 use alloc::format;
 use core::net::IpAddr;
@@ -169,6 +169,8 @@ impl UcSide {
     /// come before the table was asked for again, or cross the question, are changes: what they do not name is still there. So is what comes without the
     /// containers that were asked for with the table.
     pub(super) fn read_self(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &RoamingSelf<'_>, answer: bool) {
+        self.publishing.lag.learn(cx.now.mono, doc);
+        let lag = self.publishing.lag;
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         if doc.uri.as_deref().is_some_and(|uri| !crate::directory::same_uri(uri, &it.uri)) {
             self.tally.unknown_users += 1;
@@ -187,6 +189,7 @@ impl UcSide {
             config: &cx.config.publish,
             full,
             known: it.known,
+            since: if full { lag.theirs(it.since) } else { PublishTime::default() },
             flight: &it.flight,
             tried: it.tried.filter(|_| !it.busy),
             ours_until: it.ours_until,

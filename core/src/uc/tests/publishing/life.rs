@@ -49,6 +49,45 @@ fn what_they_did_in_the_meantime_is_an_action() {
     assert_eq!(s.shows(Key::Timed2), Some((2, "3500".into())));
 }
 
+/// The worker acts, and something of ours is wanted, both while nothing is heard; `before`: in this order.
+fn acts_unheard(before: bool) -> Server {
+    let mut s = Server::new(publishing(1, KEEP));
+    s.time = 1_700_000_000_000 + s.w.now.0;
+    s.command(Some(0));
+    s.serve();
+    s.command(None);
+    s.serve();
+    lose(&mut s);
+    if !before {
+        s.command(Some(0));
+        s.w.run(1_000);
+    }
+    s.time = 1_700_000_000_000 + s.w.now.0;
+    for key in TIMED {
+        s.client(key, Some(state(3500, "")));
+    }
+    if before {
+        s.w.run(1_000);
+        s.command(Some(0));
+    }
+    s
+}
+
+#[test]
+fn what_they_did_before_anything_of_ours_was_wanted_is_no_answer_to_it() {
+    let mut s = acts_unheard(true);
+    back(&mut s);
+    assert_eq!(s.serve(), ["published 0 Some(0)"]);
+    assert_eq!(s.shows(Key::Timed2).map(|(_, text)| text).as_deref(), Some("6500 After Call Work"));
+    s.command(None);
+    assert_eq!(s.serve(), ["published 0 None"]);
+    assert_eq!(s.shows(Key::Timed2).map(|(_, text)| text).as_deref(), Some("3500"), "put back");
+
+    let mut s = acts_unheard(false);
+    back(&mut s);
+    assert_eq!(s.serve().first(), Some(&stated(3500, Activity::None)));
+}
+
 #[test]
 fn a_withdrawal_that_waited_for_the_link() {
     let mut s = Server::standing(publishing(1, LEAVE), 0);
