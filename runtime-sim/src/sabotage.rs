@@ -40,6 +40,10 @@ pub enum Sabotage {
     AnswerTwice,
     /// Who accepts loses to a worker who did not (winner).
     Usurper,
+    /// Who comes second is told that they won too (winner).
+    SecondWinner,
+    /// A request that was cancelled or ran out of time is answered as accepted (winner).
+    LateWinner,
     /// The core does not hear that agents are no longer ready (ready).
     DeafToNotReady,
     /// The end of each offer is recorded twice (records).

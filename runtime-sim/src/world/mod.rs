@@ -235,7 +235,8 @@ impl World {
     }
 
     fn drain_core(&mut self, frame: Option<&[u8]>) {
-        while let Some(action) = self.core.poll_action() {
+        while let Some(mut action) = self.core.poll_action() {
+            self.forge(&mut action);
             self.check(|checker, scene| checker.on_action(scene, &action));
             self.perform(&action, frame);
             if self.sabotage != Sabotage::None {

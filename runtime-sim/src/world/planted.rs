@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use uc_core::action::{CtiOut, CtiReq};
 use uc_core::cti_event::CtiEvent;
 use uc_core::id::UserId;
-use uc_core::offer::{PageEvent, PageNews};
+use uc_core::offer::{Outcome, PageEvent, PageNews, PreviewStatus};
 use uc_core::uc_event::{Body, CategoryDoc, Found, Notify, PublishTime, StateValue, SubState, UcEvent};
 use uc_core::{Action, Input};
 
@@ -85,6 +85,23 @@ impl World {
                 false
             }
             _ => false,
+        }
+    }
+
+    /// Changes what the core asked for, before anybody has seen it.
+    pub(super) fn forge(&self, action: &mut Action) {
+        match (self.sabotage, action) {
+            (Sabotage::SecondWinner, Action::Page { news, .. }) => {
+                if let PageNews::Ended { outcome, .. } = &mut **news
+                    && *outcome == Outcome::Taken
+                {
+                    *outcome = Outcome::Accepted;
+                }
+            }
+            (Sabotage::LateWinner, Action::AnswerPreview { answer, .. }) if matches!(answer.status, PreviewStatus::Canceled | PreviewStatus::Timeout) => {
+                answer.status = PreviewStatus::Accepted;
+            }
+            _ => {}
         }
     }
 

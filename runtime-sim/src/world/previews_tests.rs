@@ -79,6 +79,8 @@ fn every_checker_of_previews_catches_its_planted_bug() {
     let planted = [
         (Sabotage::AnswerTwice, "answers"),
         (Sabotage::Usurper, "winner"),
+        (Sabotage::SecondWinner, "winner"),
+        (Sabotage::LateWinner, "winner"),
         (Sabotage::DeafToNotReady, "ready"),
         (Sabotage::RecordTwice, "records"),
         (Sabotage::LoseReport, "reports"),
