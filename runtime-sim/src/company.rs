@@ -65,6 +65,13 @@ fn person(worker: u16) -> Person {
     }
 }
 
+/// The router behind a bridge.
+fn router(linger_s: u16) -> SwitchConfig {
+    let server = TServerConfig { name: "urs1".into(), address: "urs1:7005".into() };
+    let (servers, session) = (vec![server], "7f3b".into());
+    SwitchConfig { name: "URS".into(), servers, redundancy: Redundancy::Single, session, linger_s, free_dns: Vec::new() }
+}
+
 /// The queue agents log in to.
 const fn login_queue(options: &Options) -> &'static str {
     if options.previews.login_queue { crate::preview::LOGIN_QUEUE } else { "" }
@@ -114,7 +121,7 @@ pub fn config(options: &Options, people: &[u16]) -> Arc<Config> {
                 linger_s: 30,
                 free_dns: Vec::new(),
             }],
-            routers: Vec::new(),
+            routers: options.previews.bridge_linger_s.map(router).into_iter().collect(),
             timers: CtiTimers::default(),
             pace: cti_pace,
         },

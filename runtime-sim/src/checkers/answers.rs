@@ -1,4 +1,5 @@
 //! Answers: every request and every cancellation of a router is answered exactly once, in the time its workers have, also when the connector stops.
+use super::bridged::is_bridged;
 use super::{Checker, Scene, Truth, Verdict};
 use crate::preview::workers_of;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,8 @@ use uc_core::{Action, Input, Mono};
 struct Waiting {
     by: Mono,
     key: Option<String>,
+    /// Asked through a bridge whose connection is lost: the answer waits for it.
+    lost: bool,
 }
 
 /// See the module.
@@ -26,7 +29,9 @@ pub struct Answers {
 
 impl Answers {
     fn wait(&mut self, id: RequestId, by: Mono, key: Option<&str>) {
-        self.waiting.insert(id, Waiting { by, key: key.map(str::to_owned) });
+        if let Some(before) = self.waiting.insert(id, Waiting { by, key: key.map(str::to_owned), lost: false }) {
+            self.by_time.remove(&(before.by, id));
+        }
         self.by_time.insert((by, id));
     }
 }
@@ -53,6 +58,14 @@ impl Checker for Answers {
                 self.wait(*id, scene.now, None);
                 (self.at_once, self.cancel) = (Some(*id), true);
             }
+            Input::Router(RouterEvent::Gone { id }) if is_bridged(*id) => {
+                if let Some(waiting) = self.waiting.get_mut(id) {
+                    self.by_time.remove(&(waiting.by, *id));
+                    if std::mem::replace(&mut waiting.lost, true) {
+                        self.waiting.remove(id);
+                    }
+                }
+            }
             Input::Router(RouterEvent::Gone { id }) if self.waiting.contains_key(id) => self.at_once = Some(*id),
             _ => {}
         }
@@ -76,8 +89,8 @@ impl Checker for Answers {
             }
             Action::Drained => {
                 self.stopped = true;
-                match self.waiting.keys().next() {
-                    Some(id) => Err(format!("the connector has stopped and {id:?} has no answer")),
+                match self.waiting.iter().find(|(_, waiting)| !waiting.lost) {
+                    Some((id, _)) => Err(format!("the connector has stopped and {id:?} has no answer")),
                     None => Ok(()),
                 }
             }
@@ -97,6 +110,11 @@ impl Checker for Answers {
 
     fn on_quiet(&mut self, scene: Scene<'_>, _truth: &Truth<'_>) -> Verdict {
         let open = scene.core.previews().requests as usize;
-        if open == self.waiting.len() { Ok(()) } else { Err(format!("{open} requests are open in the core, {} wait outside", self.waiting.len())) }
+        let lost = self.waiting.values().filter(|waiting| waiting.lost).count();
+        if (self.waiting.len() - lost..=self.waiting.len()).contains(&open) {
+            Ok(())
+        } else {
+            Err(format!("{open} requests are open in the core, {} wait outside", self.waiting.len()))
+        }
     }
 }

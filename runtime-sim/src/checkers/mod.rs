@@ -2,6 +2,7 @@
 //! own books and says what broke in words of the domain.
 pub mod after_call;
 pub mod answers;
+pub mod bridged;
 pub mod convergence;
 pub mod coverage;
 pub mod deadline;

@@ -1,4 +1,5 @@
 //! What is open of requests and offers, read from the inputs and actions: books shared by the checkers of previews.
+use super::bridged::is_bridged;
 use crate::company;
 use crate::preview::workers_of;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,8 @@ pub struct Group {
     pub workers: Vec<u16>,
     /// Who waits.
     pub waiting: BTreeSet<RequestId>,
+    /// Of these, whose connection is lost: they may ask again.
+    pub lost: BTreeSet<RequestId>,
 }
 
 /// A click at a page.
@@ -83,13 +86,18 @@ impl Offered {
         self.click = None;
         match input {
             Input::Router(RouterEvent::Request { id, request }) => {
+                if let Some(group) = self.by_request.get(id).and_then(|at| self.groups.get_mut(at))
+                    && group.lost.remove(id)
+                {
+                    return;
+                }
                 let conn = conn_number(request.conn).unwrap_or_default();
                 let same = |group: &Group| request.key.is_some() && group.key.as_deref() == request.key && group.conn == conn;
                 let joined = self.groups.iter().find(|(_, group)| same(group)).map(|(at, _)| *at);
                 let at = joined.unwrap_or_else(|| {
                     self.last += 1;
                     let (key, workers) = (request.key.map(str::to_owned), workers_of(request.targets));
-                    self.groups.insert(self.last, Group { conn, key, workers, waiting: BTreeSet::new() });
+                    self.groups.insert(self.last, Group { conn, key, workers, waiting: BTreeSet::new(), lost: BTreeSet::new() });
                     self.last
                 });
                 self.by_request.insert(*id, at);
@@ -97,10 +105,29 @@ impl Offered {
                     group.waiting.insert(*id);
                 }
             }
+            // Lost, or lost before and now gone for good.
+            Input::Router(RouterEvent::Gone { id })
+                if is_bridged(*id) && self.by_request.get(id).and_then(|at| self.groups.get_mut(at)).is_some_and(|group| !group.lost.insert(*id)) =>
+            {
+                self.forget(*id);
+            }
             Input::Page { user, event: PageEvent::Accept { offer } } => self.clicked(*user, *offer, true),
             Input::Page { user, event: PageEvent::Reject { offer } } => self.clicked(*user, *offer, false),
             _ => {}
         }
+    }
+
+    /// The group of a request that waits no more.
+    fn forget(&mut self, id: RequestId) -> Option<u64> {
+        let at = self.by_request.remove(&id)?;
+        if let Some(group) = self.groups.get_mut(&at) {
+            group.waiting.remove(&id);
+            group.lost.remove(&id);
+            if group.waiting.is_empty() {
+                self.groups.remove(&at);
+            }
+        }
+        Some(at)
     }
 
     fn clicked(&mut self, user: UserId, offer: OfferId, accept: bool) {
@@ -126,18 +153,7 @@ impl Offered {
                 },
                 PageNews::TooLate { .. } => Change::None,
             },
-            Action::AnswerPreview { id, .. } => {
-                let at = self.by_request.remove(id);
-                if let Some(at) = at
-                    && let Some(group) = self.groups.get_mut(&at)
-                {
-                    group.waiting.remove(id);
-                    if group.waiting.is_empty() {
-                        self.groups.remove(&at);
-                    }
-                }
-                Change::Answered(at)
-            }
+            Action::AnswerPreview { id, .. } => Change::Answered(self.forget(*id)),
             Action::Drained => {
                 self.stopped = true;
                 Change::None

@@ -121,7 +121,12 @@ impl Checker for OneWinner {
         if !click.good && !self.told_too_late {
             return Err(format!("{:?} clicked at {:?}, which is not theirs or over, and was not told", click.user, click.offer));
         }
-        if click.good && click.accept && self.group.is_some_and(|group| self.books.groups.contains_key(&group)) {
+        let Some(group) = self.group.and_then(|group| self.books.groups.get(&group)).filter(|_| click.good && click.accept) else { return Ok(()) };
+        // Who asked through a bridge and is away hears it when they ask again.
+        if let Some(key) = &group.key {
+            self.winners.insert(key.clone(), Some(click.user));
+        }
+        if group.waiting != group.lost {
             return Err(format!("{:?} accepted {:?} and its request was not answered", click.user, click.offer));
         }
         Ok(())

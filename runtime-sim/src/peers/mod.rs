@@ -13,6 +13,7 @@ pub mod people;
 mod cross_check;
 mod element;
 mod rng;
+pub mod router;
 mod sip;
 pub mod tserver;
 mod xml;

@@ -55,6 +55,8 @@ pub struct PreviewOptions {
     pub shortest_ms: u64,
     /// Agents log in to the queue of default routing.
     pub login_queue: bool,
+    /// The router is behind a bridge, which waits so long for it after a loss, seconds. Never drawn: seeds keep their meaning.
+    pub bridge_linger_s: Option<u16>,
     /// Mean time between two requests, milliseconds.
     pub asks_every_ms: u64,
     /// Mean time between two windows that open or close, milliseconds.
@@ -76,6 +78,7 @@ impl Default for PreviewOptions {
             targets_max: config.targets_max,
             shortest_ms: config.timeout_range_ms.0,
             login_queue: false,
+            bridge_linger_s: None,
             asks_every_ms: 0,
             pages_every_ms: 0,
         }
@@ -111,6 +114,7 @@ impl PreviewOptions {
             targets_max: tape.pick(&[500, 500, 3]),
             shortest_ms: tape.pick(&[0, 500, 5_000]),
             login_queue: tape.chance(ratio(1, 2)),
+            bridge_linger_s: None,
             asks_every_ms: tape.pick(&[500, 2_000, 10_000]),
             pages_every_ms: tape.pick(&[1_000, 10_000, 60_000]),
         }
@@ -148,6 +152,7 @@ impl PreviewOptions {
             "targets-max" => self.targets_max = value.parse().ok()?,
             "shortest" => self.shortest_ms = value.parse().ok()?,
             "login-queue" => self.login_queue = value.parse().ok()?,
+            "router-bridge" => self.bridge_linger_s = Some(value.parse().ok()?),
             _ => return None,
         }
         Some(())
@@ -162,7 +167,8 @@ impl fmt::Display for PreviewOptions {
         }
         write!(f, " previews=true reporting={} require-ready={} offers-stay={}", self.reporting, self.require_ready, self.keep)?;
         write!(f, " per-worker={} page-grace={} answers-kept={}", self.per_worker_max, self.grace_ms, self.kept_ms)?;
-        write!(f, " requests-max={} targets-max={} shortest={} login-queue={}", self.requests_max, self.targets_max, self.shortest_ms, self.login_queue)
+        write!(f, " requests-max={} targets-max={} shortest={} login-queue={}", self.requests_max, self.targets_max, self.shortest_ms, self.login_queue)?;
+        self.bridge_linger_s.map_or(Ok(()), |linger_s| write!(f, " router-bridge={linger_s}"))
     }
 }
 

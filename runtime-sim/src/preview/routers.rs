@@ -1,6 +1,6 @@
 //! Routers: what they ask, in which words, and what they still wait for.
 //!
-//! They speak through the types of `uc_core::offer`; the HTTP interface and the bridge channel `custom` are absent here, the daemon's tests have them.
+//! They speak through the types of `uc_core::offer`; the HTTP interface is absent here, the daemon's tests have it. The router behind a bridge is `peers::router`.
 use super::steps::Ask;
 use crate::company;
 use std::collections::BTreeMap;

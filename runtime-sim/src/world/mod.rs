@@ -5,6 +5,9 @@
 mod both;
 #[cfg(test)]
 mod both_tests;
+mod bridged;
+#[cfg(test)]
+mod bridged_tests;
 mod outside;
 mod planted;
 mod previews;
@@ -109,6 +112,7 @@ pub struct World {
     /// Routers and pages.
     routers: Routers,
     pages: Pages,
+    bridge: bridged::RouterBridge,
     scratch: Vec<u8>,
     events: u64,
     /// Events and wakes at this instant.
@@ -140,7 +144,7 @@ impl World {
     pub fn with(options: Options, steps: Vec<Timed>, sabotage: Sabotage, told: bool) -> Self {
         let people: Vec<u16> = (0..options.workers).collect();
         let config = company::config(&options, &people);
-        let nodes = usize::from(options.front_ends + company::t_servers(&options));
+        let nodes = usize::from(options.front_ends + company::t_servers(&options) + u16::from(options.previews.bridge_linger_s.is_some()));
         let mut steps = steps.into_iter();
         let mut it = Self {
             now: Mono(0),
@@ -170,6 +174,7 @@ impl World {
             kept: BTreeMap::new(),
             routers: Routers::default(),
             pages: Pages::default(),
+            bridge: bridged::RouterBridge::default(),
             scratch: Vec::new(),
             events: 0,
             instant: (Mono(0), 0, 0),
@@ -220,7 +225,7 @@ impl World {
 
     /// Gives the core an input and does everything it asks for.
     fn feed(&mut self, input: Input<'_>, frame: Option<&[u8]>) {
-        self.check(|checker, scene| checker.on_input(scene, &input));
+        self.hear(&input);
         if self.sabotage == Sabotage::None || !self.intercept(&input) {
             self.core.handle(company::clock(self.now), input);
         } else if self.sabotage != Sabotage::OverSleep {
@@ -237,7 +242,7 @@ impl World {
     fn drain_core(&mut self, frame: Option<&[u8]>) {
         while let Some(mut action) = self.core.poll_action() {
             self.forge(&mut action);
-            self.check(|checker, scene| checker.on_action(scene, &action));
+            self.see(&action);
             self.perform(&action, frame);
             if self.sabotage != Sabotage::None {
                 self.after_action(&action);
@@ -260,7 +265,7 @@ impl World {
     }
 
     fn drain_peers(&mut self) {
-        while let Some(out) = self.front_end.poll().or_else(|| self.t_server.poll()) {
+        while let Some(out) = self.front_end.poll().or_else(|| self.t_server.poll()).or_else(|| self.bridge.peer.poll()) {
             match out {
                 PeerOut::Send { conn, bytes } => self.put(ConnId(conn as u32), Side::Server, &bytes),
                 PeerOut::Close { conn } => self.net.close(self.now, ConnId(conn as u32), Side::Server),
@@ -275,7 +280,8 @@ impl World {
         match source {
             Source::Net => self.net.next_at(),
             Source::FrontEnd => self.front_end.next_deadline(),
-            Source::TServer => self.t_server.next_deadline(),
+            // A source of its own for the router would change the order of the others.
+            Source::TServer => self.t_server.next_deadline().into_iter().chain(self.bridge.peer.next_deadline()).min(),
             Source::Later => self.later.first_key_value().map(|((at, _), _)| *at),
             Source::Step => self.next_step.as_ref().map(|s| s.at),
             Source::Wake => self.core.next_deadline().map(|(at, _)| at),
@@ -333,6 +339,7 @@ impl World {
             }
             Source::TServer => {
                 self.t_server.wake(self.now);
+                self.bridge.peer.wake(self.now);
                 self.drain_peers();
             }
             Source::Later => {

@@ -98,7 +98,9 @@ impl World {
                     *outcome = Outcome::Accepted;
                 }
             }
-            (Sabotage::LateWinner, Action::AnswerPreview { answer, .. }) if matches!(answer.status, PreviewStatus::Canceled | PreviewStatus::Timeout) => {
+            (Sabotage::LateWinner, Action::AnswerPreview { answer, .. } | Action::AnswerRouter { answer, .. })
+                if matches!(answer.status, PreviewStatus::Canceled | PreviewStatus::Timeout) =>
+            {
                 answer.status = PreviewStatus::Accepted;
             }
             _ => {}
@@ -146,7 +148,7 @@ impl World {
     /// The same for what previews ask for.
     fn after_preview(&mut self, action: &Action) {
         match (self.sabotage, action) {
-            (Sabotage::AnswerTwice, Action::AnswerPreview { .. }) => self.check(|checker, scene| checker.on_action(scene, action)),
+            (Sabotage::AnswerTwice, Action::AnswerPreview { .. } | Action::AnswerRouter { .. }) => self.see(action),
             (Sabotage::RecordTwice, Action::Record(record)) if record.ended.is_some() => {
                 self.check(|checker, scene| if checker.name() == "records" { checker.on_action(scene, action) } else { Ok(()) });
             }

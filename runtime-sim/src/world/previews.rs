@@ -10,7 +10,7 @@ use uc_core::id::UserId;
 use uc_core::offer::{OfferId, PageEvent, PageNews, PreviewAnswer, PreviewRequest, PreviewStatus, RequestId, RouterEvent};
 
 /// The router routes a call so long after its answer, milliseconds.
-const ROUTES_AFTER_MS: u64 = 5;
+pub(super) const ROUTES_AFTER_MS: u64 = 5;
 /// A routed call rings and lasts for so long, milliseconds.
 const RINGS_MS: u64 = 1_000;
 const TALKS_MS: u64 = 20_000;
@@ -22,6 +22,16 @@ const fn plan() -> CallPlan {
 
 impl World {
     pub(super) fn preview(&mut self, step: &PreviewStep) {
+        if let Some(node) = self.router_node() {
+            match step {
+                PreviewStep::Ask(ask) => return self.ask_by_bridge(ask),
+                // A strategy that asked through a bridge waits for its answer.
+                PreviewStep::Leave(_) => return,
+                PreviewStep::Cancel(call) => return self.cancel_by_bridge(*call),
+                PreviewStep::Routers(up) => return self.router_comes_or_goes(node, *up),
+                _ => {}
+            }
+        }
         match step {
             PreviewStep::Ask(ask) => self.ask(ask),
             PreviewStep::Leave(number) => {

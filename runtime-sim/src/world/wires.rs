@@ -4,7 +4,7 @@ use super::World;
 use crate::company;
 use crate::net::{ConnId, NetEvent, Node, Side};
 use crate::peers::Peer;
-use uc_core::codec::cti::bridge::{self, Line, LineFramer, Reader, Writer};
+use uc_core::codec::cti::bridge::{self, Line, LineFramer, Reader, RouterLine, Writer, preview_result};
 use uc_core::codec::sip::{self, Decoded, Framer};
 use uc_core::cti_event::CtiEvent;
 use uc_core::id::{CtiLinkId, UcLinkId};
@@ -24,6 +24,12 @@ pub(super) struct CtiWire {
     pub(super) conn: Option<ConnId>,
     framer: Option<(LineFramer, Reader)>,
     writer: Option<Writer>,
+}
+
+/// A line of a bridge, by what is behind it.
+enum Read<'a> {
+    Server(Line<'a>),
+    Router(RouterLine<'a>),
 }
 
 /// What a connection is for.
@@ -102,8 +108,19 @@ impl World {
             }
             Action::AnswerPreview { id, answer } => self.on_answer(*id, answer),
             Action::Page { user, news } => self.on_page_news(*user, news),
-            // No bridge carries routers' messages here; the history is the checkers', and nobody opens links of messages.
-            Action::AnswerRouter { .. } | Action::Record(_) | Action::Ticket(_) => {}
+            Action::AnswerRouter { link, request, answer } => {
+                let mut bytes = std::mem::take(&mut self.scratch);
+                if let Some(wire) = self.cti.get_mut(link.index())
+                    && let (Some(conn), Some(writer)) = (wire.conn, &mut wire.writer)
+                {
+                    writer.encode_message(&preview_result(*request, answer, ""), &mut bytes);
+                    self.trace.tell_bytes(self.now, link, "<-", &bytes);
+                    self.put(conn, Side::Client, &bytes);
+                }
+                self.give_back(bytes);
+            }
+            // The history is the checkers', and nobody opens links of messages.
+            Action::Record(_) | Action::Ticket(_) => {}
             Action::Note(note) => self.trace.tell(self.now, |out| std::fmt::Write::write_fmt(out, format_args!("{note}"))),
             Action::Drained => self.drained = true,
         }
@@ -153,8 +170,13 @@ impl World {
         match event {
             NetEvent::Accepted { conn, node } => match node.0.checked_sub(self.options.front_ends) {
                 None => self.front_end.accept(self.now, node.0, u64::from(conn.0)),
+                Some(_) if self.router_node() == Some(node) => self.bridge.peer.accept(self.now, 0, u64::from(conn.0)),
                 Some(at) => self.t_server.accept(self.now, at, u64::from(conn.0)),
             },
+            NetEvent::Data { conn, to: Side::Server, bytes } if self.router_node().is_some_and(|node| self.net.node_of(conn) == Some(node)) => {
+                self.bridge.peer.receive(self.now, u64::from(conn.0), &bytes);
+                self.hear_answers();
+            }
             NetEvent::Data { conn, to: Side::Server, bytes } => match self.wire_side(conn) {
                 Some(true) => self.front_end.receive(self.now, u64::from(conn.0), &bytes),
                 Some(false) => self.t_server.receive(self.now, u64::from(conn.0), &bytes),
@@ -164,6 +186,7 @@ impl World {
                 // Each machine ignores connections it does not have.
                 self.front_end.disconnected(self.now, u64::from(conn.0));
                 self.t_server.disconnected(self.now, u64::from(conn.0));
+                self.bridge.peer.disconnected(self.now, u64::from(conn.0));
             }
             NetEvent::Connected { conn } => match self.wires.get(&conn).copied() {
                 Some(Wire::Sip(link)) => {
@@ -235,18 +258,24 @@ impl World {
     fn on_cti_bytes(&mut self, link: CtiLinkId, conn: ConnId, bytes: &[u8]) {
         let Some((mut framer, mut reader)) = self.cti[link.index()].framer.take() else { return };
         framer.push(bytes);
+        let is_router = link.0 >= company::t_servers(&self.options);
         loop {
             let fault = match framer.next() {
                 bridge::Step::More => break,
                 bridge::Step::Line(span) => {
                     let line = framer.bytes(span);
                     self.trace.tell_bytes(self.now, link, "->", line);
-                    match reader.decode(line) {
-                        Ok(Line::Control(control)) => {
+                    let read = if is_router { reader.decode_router(line).map(Read::Router) } else { reader.decode(line).map(Read::Server) };
+                    match read {
+                        Ok(Read::Router(RouterLine::Message(message))) => {
+                            self.feed(Input::Cti { link, event: CtiEvent::Router(&message) }, None);
+                            None
+                        }
+                        Ok(Read::Server(Line::Control(control)) | Read::Router(RouterLine::Control(control))) => {
                             self.feed(Input::Cti { link, event: CtiEvent::Control(control) }, None);
                             None
                         }
-                        Ok(Line::Event(event)) => {
+                        Ok(Read::Server(Line::Event(event))) => {
                             self.feed(Input::Cti { link, event: CtiEvent::Event(&event) }, None);
                             None
                         }

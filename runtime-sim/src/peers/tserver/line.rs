@@ -113,7 +113,7 @@ fn pairs(value: &Value) -> Result<Vec<Pair>, String> {
 }
 
 /// JSON text of a string.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::peers) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -16,6 +16,7 @@ mod tests;
 pub use agent::{AgentState, AgentTruth, ChangedBy, RequestCounts};
 pub use calls::{AFTER_CALL_WORK, CallPlan, LEGAL_GUARD, WrapUp};
 pub use line::Pair;
+pub(super) use line::quoted;
 pub use settings::{AfterLogin, Standby, TServerConfig, TServerFaults};
 
 use super::{Peer, PeerOut, PeerRng, Violations};
