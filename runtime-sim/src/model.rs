@@ -211,6 +211,17 @@ impl Model {
         Expect::OneOf(shown)
     }
 
+    /// What the mapping makes of a presence; `None`: nothing.
+    #[must_use]
+    pub fn target_of(&self, availability: u32) -> Option<Shown> {
+        match self.rules.rules[Class::of(availability) as usize] {
+            Rule::Ignore => None,
+            Rule::Ready { .. } => Some(Shown::Ready),
+            Rule::NotReady { .. } => Some(Shown::NotReady),
+            Rule::Logout => Some(Shown::LoggedOut),
+        }
+    }
+
     /// The status word a state request for this worker carries.
     #[must_use]
     pub fn status(&self, worker: u16) -> Option<&'static str> {

@@ -14,6 +14,8 @@ pub(super) struct DnRow {
     used: bool,
     registered: bool,
     fresh: bool,
+    /// We may have missed events about it: until it has told its state, nobody's hand can be told in what comes.
+    missed: bool,
     /// In the work list.
     queued: bool,
     /// The last registration or query failed; waits for the registration timer.
@@ -152,7 +154,7 @@ impl DnRows {
     pub(super) fn reset(&mut self) {
         self.work.clear();
         for (at, row) in self.rows.iter_mut().enumerate() {
-            *row = DnRow { used: row.used, queued: row.used, ..DnRow::default() };
+            *row = DnRow { used: row.used, queued: row.used, missed: true, ..DnRow::default() };
             if row.used {
                 self.work.push_back(DnId(at as u32));
             }
@@ -168,6 +170,7 @@ impl DnRows {
     pub(super) fn stale(&mut self) {
         for at in 0..self.rows.len() {
             self.rows[at].fresh = false;
+            self.rows[at].missed = true;
             self.rows[at].failed = false;
             self.enqueue(DnId(at as u32));
         }
@@ -285,6 +288,7 @@ impl DnRows {
 
     pub(super) fn set_fresh(&mut self, dn: DnId) {
         self.rows[dn.index()].fresh = true;
+        self.rows[dn.index()].missed = false;
         self.rows[dn.index()].failed = false;
     }
 
@@ -330,6 +334,11 @@ impl DnRows {
 
     pub(super) fn is_registered(&self, dn: DnId) -> bool {
         self.rows.get(dn.index()).is_some_and(|row| row.registered)
+    }
+
+    /// Whether its state has not been told since we may have missed something.
+    pub(super) fn is_missed(&self, dn: DnId) -> bool {
+        self.rows.get(dn.index()).is_some_and(|row| row.missed || !row.registered)
     }
 
     pub(super) fn is_used(&self, dn: DnId) -> bool {

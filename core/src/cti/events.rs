@@ -184,9 +184,10 @@ impl CtiSide {
             }
             n::EVENT_AGENT_LOGIN | n::EVENT_AGENT_LOGOUT | n::EVENT_AGENT_READY | n::EVENT_AGENT_NOT_READY if self.is_active(link) => {
                 let Some(state) = state_of(event) else { return };
-                // While the registration is unanswered an event is part of what it will tell: what came before it was not seen, so nobody's hand can be told in it.
-                let registered = self.links[link.index()].rows.is_registered(dn);
-                self.tell(cx, dn, event, state, if registered { Origin::Unsolicited } else { Origin::Snapshot });
+                // While a registration or a query after a gap is unanswered an event is part of what the answer will tell: what came before it was not seen, so
+                // nobody's hand can be told in it.
+                let missed = self.links[link.index()].rows.is_missed(dn);
+                self.tell(cx, dn, event, state, if missed { Origin::Snapshot } else { Origin::Unsolicited });
             }
             _ => {} // calls, user data, messages of the future: not the business of agent states
         }

@@ -6,6 +6,10 @@ use super::{Activity, Class, NoteChange, PresenceUpdate, StateChange};
 use crate::config::{PublishWay, UserActionRule};
 use crate::cx::Cx;
 use crate::id::UserId;
+use crate::uc_event::PublishTime;
+
+/// Servers' clocks may differ by so much from one another.
+const SKEW_MS: u64 = 5_000;
 
 impl Presence {
     /// Whether an update needs a closer look. Only our own text can be ours where nothing stands.
@@ -40,7 +44,7 @@ impl Presence {
                     self.find_leftover(cx, user);
                 }
             } else {
-                acted = self.is_action(cx, user, class, activity);
+                acted = self.is_action(cx, user, class, activity) && !(update.first && self.is_before(user, publish_time));
                 if let Some(over) = self.standing.get_mut(user) {
                     over.swallowed = None;
                 }
@@ -86,6 +90,13 @@ impl Presence {
         let idle = matches!(class, Class::IdleOnline | Class::IdleBusy) || (class == Class::Away && slot.class != base(slot.class));
         let after_call = is_by_itself(slot.activity) && matches!(base(class), Class::Online | Class::Busy) && matches!(activity, Activity::None);
         !(same || idle || after_call || is_by_itself(activity))
+    }
+
+    /// Whether a change was made before what keeps the agent began. Asked only of what a new subscription tells first: then nobody heard of the worker for a while.
+    /// What is told as it happens counts whatever the clocks say.
+    fn is_before(&self, user: UserId, published: PublishTime) -> bool {
+        let began = self.standing.get(user).filter(|over| over.holds()).map(|over| self.lag.theirs(over.since));
+        published != PublishTime::default() && began.is_some_and(|began| published.0.saturating_add(SKEW_MS) < began.0)
     }
 }
 

@@ -7,6 +7,7 @@ mod conditions;
 mod decide;
 mod echo;
 mod explain;
+mod lag;
 mod mirror;
 mod note;
 mod overrule;
@@ -25,6 +26,7 @@ mod waits;
 pub use calendar::FreeBusy;
 pub use class::{Activity, Class};
 pub(crate) use conditions::wants_calendar;
+pub(crate) use lag::Lag;
 pub(crate) use note::{is_json_of, note_hash_of_json};
 pub(crate) use reconcile::Presence;
 

@@ -14,7 +14,7 @@ use super::note::note_hash;
 use super::seats::Seats;
 use super::slots::{DnSlot, Hold, UserSlot};
 use super::standing::Standing;
-use super::{NoteChange, PresenceTimer, PresenceUpdate, StateChange};
+use super::{Lag, NoteChange, PresenceTimer, PresenceUpdate, StateChange};
 use crate::config::Rule;
 use crate::cti::CtiSide;
 use crate::cx::Cx;
@@ -51,6 +51,8 @@ pub(crate) struct Presence {
     pub(super) standing: Standing,
     /// Workers whose publication is to change, each at most once; handed to the SIP side in the down pass.
     pub(super) publications: VecDeque<UserId>,
+    /// The servers' clock.
+    pub(super) lag: Lag,
     /// Since when each switch has been silent.
     pub(super) silent: Vec<Option<Mono>>,
     pub(super) counters: Counters,
@@ -104,6 +106,9 @@ impl Presence {
 
     fn on_presence(&mut self, cx: &mut Cx<'_>, user: UserId, update: PresenceUpdate) {
         self.on_regained(cx, user);
+        if let StateChange::Value { publish_time, .. } = update.state {
+            self.lag.learn(cx.now.mono, publish_time);
+        }
         let Some(slot) = self.users.get(user.index()) else { return };
         if Self::may_be_ours(slot, &update) { self.take_own_part(cx, user, update) } else { self.take(cx, user, update) }
     }

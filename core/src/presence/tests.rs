@@ -133,7 +133,7 @@ impl Story {
     }
 
     fn presence(&mut self, user: u32, availability: u32) {
-        self.stamp += 1;
+        self.stamp = (self.stamp + 1).max(self.now.mono.0);
         let state = StateChange::Value { availability, activity: Activity::None, publish_time: PublishTime(self.stamp) };
         self.c
             .tell(self.now, Fact::Presence { user: UserId(user), update: PresenceUpdate { state, note: NoteChange::Unchanged, calendar: None, first: false } });
@@ -422,6 +422,21 @@ fn what_is_told_before_the_registration_is_answered_is_nobodys_hand() {
     s.agent(link, 76, r, Some("busy"));
     s.agent(link, 75, 0, None);
     assert!(s.c.dn(DnId(0)).is_some_and(|dn| dn.held), "now somebody did it");
+}
+
+#[test]
+fn so_is_what_is_told_after_the_switch_was_away_before_the_query_is_answered() {
+    let mut s = Story::single(1);
+    s.snapshots(3);
+    s.presence(0, 6500);
+    let (link, r) = s.ask("NotReady", "busy");
+    s.agent(link, 76, r, Some("busy"));
+    s.event(A, TEvent { id: n::EVENT_LINK_DISCONNECTED, ..TEvent::default() });
+    s.wait(10_000);
+    s.event(A, TEvent { id: n::EVENT_LINK_CONNECTED, ..TEvent::default() });
+    s.agent(A, 75, 0, None);
+    s.snapshots(3);
+    s.ask("NotReady", "busy");
 }
 
 #[test]

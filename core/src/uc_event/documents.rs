@@ -58,7 +58,7 @@ pub enum Found<T> {
 }
 
 /// Time stamp of a publication: milliseconds since 1970 as the server wrote it, 0 when missing or unreadable (= oldest). Compared with our clock only through what is learned of
-/// the difference (`uc/publish/lag.rs`).
+/// the difference (`presence/lag.rs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PublishTime(pub u64);
 

@@ -34,7 +34,7 @@ impl Story {
     }
 
     fn news(&mut self, availability: u32, activity: Activity) {
-        self.stamp += 1;
+        self.stamp = (self.stamp + 1).max(self.now.mono.0);
         self.tell_state(StateChange::Value { availability, activity, publish_time: PublishTime(self.stamp) }, NoteChange::Unchanged, false);
     }
 
@@ -522,4 +522,23 @@ fn a_choice_by_hand_ends_it_like_an_action_and_one_made_before_waits() {
     s.news(6500, Activity::Published); // ours is no change of the worker's
     assert_eq!((s.over(), s.sent.len()), (IN_ACW, 0));
     assert_eq!(s.c.worker(UserId(0)).unwrap().choice, Some(Choice::State(0)));
+}
+
+#[test]
+fn what_the_worker_did_before_it_began_and_is_heard_only_now_does_not_end_it() {
+    for (before_ms, first, ends) in [(6_000, true, false), (4_000, true, true), (6_000, false, true)] {
+        let config = both_ways();
+        let mut s = Story::busy(Config {
+            publish: crate::config::PublishConfig { user_action: crate::config::UserActionRule::Aggregate, ..config.publish.clone() },
+            ..config
+        });
+        s.wait(60_000);
+        let then = s.now.mono.0;
+        s.wait(before_ms);
+        s.acw();
+        s.wait(1_000);
+        s.tell_state(StateChange::Value { availability: 12_500, activity: Activity::None, publish_time: PublishTime(then) }, NoteChange::Unchanged, first);
+        assert_eq!(s.over().0.is_none(), ends, "{before_ms} ms before, {first}");
+        assert_eq!(s.preserved(), 12_500);
+    }
 }

@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod audit;
 mod endpoint;
-mod lag;
 mod life;
 mod own;
 mod request;
@@ -22,6 +21,7 @@ use crate::cx::Cx;
 use crate::fact::Fact;
 use crate::id::{UcLinkId, UserId, WatcherId};
 use crate::note::Note;
+use crate::presence::Lag;
 use crate::time::Mono;
 use crate::uc_event::PublicationKey;
 use alloc::boxed::Box;
@@ -29,7 +29,6 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use endpoint::Endpoint;
-use lag::Lag;
 use own::{Done, Own, Want};
 use selfsub::SelfSub;
 pub(super) use selfsub::self_in;

@@ -15,6 +15,8 @@ use alloc::vec::Vec;
 const BUSY_MIN: u32 = 6_000;
 /// The lowest number of a machine that was left.
 const AWAY_MIN: u32 = 15_000;
+/// The lowest number that is offline.
+const OFFLINE_MIN: u32 = 18_000;
 
 /// Whose an instance is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -163,14 +165,16 @@ impl Own {
     }
 
     /// What the worker had before ours, to be put back: the newest word again. Available that a machine has outdone since then says nothing any more
-    /// (`spec/ms-pres.md` 5.5, rule 4); put back it would hide that they are away, left out it changes nothing, unless it stood before a choice until further notice.
+    /// (`spec/ms-pres.md` 5.5, rule 4); put back it would hide that they are away, left out it changes nothing, unless it stood before a choice until further notice
+    /// that would show now: any on a machine in use, on one that was left only offline.
     fn to_restore(&self, key: Key, now: Mono) -> Option<&Kept> {
         let further = match key {
             Key::Timed2 => self.at(Key::Static2),
             Key::Timed3 => self.at(Key::Static3),
             _ => return self.at(key).restorable(now),
         };
-        let outdone = |kept: &Kept| kept.is_available() && kept.published < self.machine_at && (further.by == By::Nobody || self.machine >= AWAY_MIN);
+        let alone = further.by == By::Nobody || (self.machine >= AWAY_MIN && !further.is_offline());
+        let outdone = |kept: &Kept| kept.is_available() && kept.published < self.machine_at && alone;
         // A client that is told to stay with a choice until further notice takes the time-bound one away.
         let chosen_anew = |kept: &Kept| further.by == By::User && further.kept.as_deref().is_some_and(|choice| choice.published > kept.published);
         self.at(key).restorable(now).filter(|kept| !outdone(kept) && !chosen_anew(kept))
@@ -429,6 +433,12 @@ impl Instance {
         let back = ended && matches!(self.by, By::Us(_) | By::Stale(_)) && self.restorable(now).is_some();
         let kept = self.kept.take().filter(|_| back);
         *self = Self { by: if back { By::Stale(None) } else { By::Nobody }, hands_off: self.hands_off, kept, ..Self::default() };
+    }
+
+    /// The worker's own content here is offline: beside a machine that was left it would show, unlike any other.
+    fn is_offline(&self) -> bool {
+        let number = |kept: &Kept| if let KeptValue::State(state) = &kept.value { state.availability } else { None };
+        self.kept.as_deref().and_then(number).is_some_and(|n| n >= OFFLINE_MIN)
     }
 
     /// Whether this is what stands here anyway. Versions begin anew when an instance is deleted and made again, so that an older one may be news.

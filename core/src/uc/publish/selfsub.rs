@@ -169,7 +169,7 @@ impl UcSide {
     /// come before the table was asked for again, or cross the question, are changes: what they do not name is still there. So is what comes without the
     /// containers that were asked for with the table.
     pub(super) fn read_self(&mut self, cx: &mut Cx<'_>, user: UserId, doc: &RoamingSelf<'_>, answer: bool) {
-        self.publishing.lag.learn(cx.now.mono, doc);
+        self.publishing.lag.learn(cx.now.mono, doc.categories.iter().map(|c| c.publish_time).max().unwrap_or_default());
         let lag = self.publishing.lag;
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         if doc.uri.as_deref().is_some_and(|uri| !crate::directory::same_uri(uri, &it.uri)) {
