@@ -32,7 +32,7 @@ pub fn check(worker: &WorkerTruth, model: &Model) -> Verdict {
 /// good. So both sides may agree on another state than the worker had before; whether the right thing was put back is for `preserved.rs`.
 fn is_put_back(worker: &WorkerTruth, model: &Model, shown: Shown) -> bool {
     let other = worker.availability.filter(|n| model.worker(worker.worker).is_some_and(|it| it.availability != *n));
-    model.way().holds() && worker.ours == Ours::Nothing && other.is_some_and(|n| model.target_of(n) == Some(shown))
+    model.way().publishes() && worker.ours == Ours::Nothing && other.is_some_and(|n| model.target_of(n) == Some(shown))
 }
 
 /// Whether the core believes the presence that the pool would tell, as far as it can know it.
