@@ -29,6 +29,7 @@ cargo sim [options]                 run seeds; exit 0: nothing found
   --modes M          any (default): half of the seeds normal, the others one of these; normal: every seed as it always was; respect: After Call Work is
                      respected; both: it is published; push: every agent state is published
   --previews         routers and pages in every seed (default: in one of four, where --modes is any)
+  --bridge           the same with one router behind a bridge, which is lost and comes back
   --jobs J           threads (default 2)
   --check            run every seed twice and compare the hashes
   --keep-going       do not stop at the first failure; count failures by checker
@@ -50,6 +51,7 @@ struct Args {
     size: Size,
     modes: Modes,
     previews: bool,
+    bridge: bool,
     jobs: usize,
     check: bool,
     keep_going: bool,
@@ -67,6 +69,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         size: Size::default(),
         modes: Modes::Any,
         previews: false,
+        bridge: false,
         jobs: 2,
         check: false,
         keep_going: false,
@@ -88,6 +91,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
             "--jobs" => args.jobs = number(value()?)?.clamp(1, 256) as usize,
             "--modes" => args.modes = modes(&value()?)?,
             "--previews" => args.previews = true,
+            "--bridge" => (args.previews, args.bridge) = (true, true),
             "--check" => args.check = true,
             "--keep-going" => args.keep_going = true,
             "--no-shrink" => args.shrink = false,
@@ -103,7 +107,11 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
 
 impl Args {
     fn plan(&self, seed: u64) -> Plan {
-        if self.previews { Plan::with_previews(seed, self.size, self.modes, Previews::On) } else { Plan::with_modes(seed, self.size, self.modes) }
+        match (self.previews, self.bridge) {
+            (_, true) => Plan::behind_bridge(seed, self.size, self.modes),
+            (true, false) => Plan::with_previews(seed, self.size, self.modes, Previews::On),
+            (false, false) => Plan::with_modes(seed, self.size, self.modes),
+        }
     }
 }
 
@@ -200,6 +208,14 @@ fn modes(word: &str) -> Result<Modes, String> {
         "any" => Ok(Modes::Any),
         "normal" => Ok(Modes::Normal),
         other => Way::from_word(other).map(Modes::Only).ok_or_else(|| format!("--modes: \"{other}\" is none of any, normal, respect, both, push")),
+    }
+}
+
+const fn router_word(args: &Args) -> &'static str {
+    match (args.previews, args.bridge) {
+        (_, true) => " --bridge",
+        (true, false) => " --previews",
+        (false, false) => "",
     }
 }
 
@@ -300,7 +316,7 @@ fn report(args: &Args, tally: &Tally) -> ExitCode {
     }
     let seed = examples[0].0;
     println!("options {}", args.plan(seed).options);
-    let (minutes, workers, modes, previews) = (args.size.minutes, args.size.workers, modes_word(args.modes), if args.previews { " --previews" } else { "" });
+    let (minutes, workers, modes, previews) = (args.size.minutes, args.size.workers, modes_word(args.modes), router_word(args));
     println!("again: cargo sim --seed {seed} --minutes {minutes} --workers {workers} --modes {modes}{previews} --trace");
     if args.shrink {
         write_shrunk(args, seed, checker);

@@ -73,6 +73,14 @@ impl Plan {
         Self::draw(seed, size, Modes::Any, Previews::Share, &mut tape)
     }
 
+    /// The run of a seed with previews whose router is behind a bridge. How long requests outlive its connection follows from the seed's number.
+    #[must_use]
+    pub fn behind_bridge(seed: u64, size: Size, modes: Modes) -> Self {
+        let mut plan = Self::with_previews(seed, size, modes, Previews::On);
+        plan.options.previews.bridge_linger_s = Some([0, 3, 30][(seed % 3) as usize]);
+        plan
+    }
+
     fn draw(seed: u64, size: Size, modes: Modes, previews: Previews, tape: &mut Choices<'_>) -> Self {
         let mut options = Options::swarm(seed, tape);
         (options.workers, options.minutes) = (size.workers, size.minutes);

@@ -29,10 +29,9 @@ impl Bridged {
     /// Requests that are gone, lost or for good, by this input.
     pub fn gone(&mut self, config: &Config, now: Mono, input: &Input<'_>) -> Vec<RequestId> {
         match input {
-            Input::Cti { link, event: CtiEvent::Closed { .. } } if is_router(config, *link) => self.lose(now),
+            Input::Cti { link, event: CtiEvent::Closed { .. } } if is_router(config, *link) => self.lose(config, now),
             Input::Wake => {
-                let linger_ms = config.cti.routers.first().map_or(0, |router| u64::from(router.linger_s) * 1000);
-                let over = |since: &Option<Mono>| since.is_some_and(|since| since + linger_ms <= now);
+                let over = |since: &Option<Mono>| since.is_some_and(|since| since + linger_ms(config) <= now);
                 let gone: Vec<RequestId> = self.open.iter().filter(|(_, since)| over(since)).map(|(id, _)| *id).collect();
                 gone.iter().for_each(|id| _ = self.open.remove(id));
                 gone
@@ -44,13 +43,18 @@ impl Bridged {
     /// Requests whose connection the core gives up by this action.
     pub fn given_up(&mut self, config: &Config, now: Mono, action: &Action) -> Vec<RequestId> {
         match action {
-            Action::CloseCti { link } if is_router(config, *link) => self.lose(now),
+            Action::CloseCti { link } if is_router(config, *link) => self.lose(config, now),
             _ => Vec::new(),
         }
     }
 
-    fn lose(&mut self, now: Mono) -> Vec<RequestId> {
+    fn lose(&mut self, config: &Config, now: Mono) -> Vec<RequestId> {
         let lost: Vec<RequestId> = self.open.iter().filter(|(_, since)| since.is_none()).map(|(id, _)| *id).collect();
+        if linger_ms(config) == 0 {
+            // Lost and gone at once: whoever asks again, be it in this very moment, asks for the first time.
+            self.open.clear();
+            return [lost.clone(), lost].concat();
+        }
         lost.iter().for_each(|id| _ = self.open.insert(*id, Some(now)));
         lost
     }
@@ -86,6 +90,10 @@ impl Bridged {
         self.open.remove(&id_of(*request));
         Some(Action::AnswerPreview { id: id_of(*request), answer: answer.clone() })
     }
+}
+
+fn linger_ms(config: &Config) -> u64 {
+    config.cti.routers.first().map_or(0, |router| u64::from(router.linger_s) * 1000)
 }
 
 fn is_router(config: &Config, link: uc_core::id::CtiLinkId) -> bool {

@@ -1,7 +1,7 @@
 //! Stories of a router behind a bridge: its connection breaks at every moment of a preview.
 use super::*;
 use crate::both::Modes;
-use crate::preview::{Ask, PreviewOptions, PreviewStep, Previews, Reaction, Target};
+use crate::preview::{Ask, PreviewOptions, PreviewStep, Reaction, Target};
 use crate::run::{Plan, Size};
 use crate::steps::Step;
 use uc_core::offer::Select;
@@ -133,8 +133,7 @@ fn the_checkers_catch_planted_bugs_behind_a_bridge_too() {
 #[test]
 fn drawn_runs_with_all_faults_hold_behind_a_bridge() {
     for seed in 21_000_000..21_000_012 {
-        let mut plan = Plan::with_previews(seed, Size { workers: 8, minutes: 10 }, Modes::Any, Previews::On);
-        plan.options.previews.bridge_linger_s = Some([0, 3, 30][(seed % 3) as usize]);
+        let plan = Plan::behind_bridge(seed, Size { workers: 8, minutes: 10 }, Modes::Any);
         let again = crate::replay::parse(&crate::replay::print(&plan, "answers")).expect("own print").plan;
         assert_eq!(again.options.previews.bridge_linger_s, plan.options.previews.bridge_linger_s);
         assert_eq!(plan.run().failure, None, "seed {seed}");
