@@ -42,7 +42,8 @@ pub use pidgin::Pidgin;
 pub use sip::{Dialog, Message, SEED, answer, header, seed_notify, split};
 pub use sipp::Sipp;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// SIP URI of the worker of [`Setup::new`] whose DN is 5002.
@@ -54,10 +55,20 @@ pub const ROUTER_TOKEN: &str = "token of the routers";
 /// How long a test waits for something that must happen. Generous: the machine may be busy; a good run never waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A port of loopback nobody listened on a moment ago.
+/// A port of loopback on which nobody listens, TCP or UDP. Below the ports that the system gives to those who name none: nobody gets it by chance before it is used.
+///
+/// # Panics
+/// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Each process begins elsewhere.
+    let start = std::process::id().wrapping_mul(101);
+    let mut ports = (0..COUNT).map(|_| (FIRST + start.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % COUNT) as u16);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok() && UdpSocket::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a free port between 10,000 and 30,000")
 }
 
 /// Time left of [`PATIENCE`] since `began`.
