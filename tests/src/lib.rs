@@ -66,7 +66,8 @@ pub fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     // Each process begins elsewhere.
     let start = std::process::id().wrapping_mul(101);
-    let mut ports = (0..COUNT).map(|_| (FIRST + start.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % COUNT) as u16);
+    // Not one beside the other: the demo's page is at the port after the one it is given.
+    let mut ports = (0..COUNT).map(|_| (FIRST + start.wrapping_add(TAKEN.fetch_add(7, Ordering::Relaxed)) % COUNT) as u16);
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok() && UdpSocket::bind(("127.0.0.1", *port)).is_ok();
     ports.find(is_free).expect("a free port between 10,000 and 30,000")
 }
