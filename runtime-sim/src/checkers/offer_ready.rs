@@ -37,6 +37,9 @@ impl Told {
             }
             CtiEvent::Control(Control::Opened { role, .. } | Control::Role { role }) => {
                 if *role == Role::Primary {
+                    // The last that says so is in charge, though the other may not know it yet.
+                    let switch = |link: CtiLinkId| core.directory().config().server(link).map(|(switch, ..)| switch);
+                    self.primary.retain(|other| switch(*other) != switch(link));
                     self.primary.insert(link)
                 } else {
                     self.primary.remove(&link)
