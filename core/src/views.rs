@@ -6,6 +6,7 @@ use crate::id::{CtiLinkId, DnId, UcLinkId, UserId};
 use crate::input::Choice;
 use crate::presence::{Activity, Class};
 use crate::time::Mono;
+use crate::uc_event::PublishTime;
 use core::fmt;
 
 /// One worker as it stands.
@@ -21,6 +22,8 @@ pub struct WorkerView<'a> {
     pub activity: Activity,
     /// Note.
     pub note: &'a str,
+    /// When the server says that it was published; zero when unknown.
+    pub publish_time: PublishTime,
     /// In a live subscription.
     pub covered: bool,
     /// When the class last changed; `None` when nothing was heard yet.

@@ -25,7 +25,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Last byte before the checksum. It rises with every change to a type of state.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 /// Bytes of the checksum at the end.
 const SUM_BYTES: usize = 8;
 

@@ -36,6 +36,7 @@ impl Presence {
             availability: slot.availability,
             activity: slot.activity,
             note: slot.note.as_deref().unwrap_or(""),
+            publish_time: slot.publish_time,
             covered,
             since: slot.heard.then_some(slot.since),
             want: match self.chosen_want(directory.config(), user).filter(|_| slot.role.takes_choices()) {

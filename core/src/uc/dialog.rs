@@ -68,7 +68,8 @@ pub(super) struct Dialog {
     pub(super) unheard: u32,
     /// URIs to un-subscribe.
     pub(super) leaving: Vec<Box<str>>,
-    /// Those of them in the un-subscription that is not answered yet.
+    /// Those of them in the un-subscription that is not answered yet; or those who are back before they were un-subscribed, in the subscription that is not answered
+    /// yet: if it is refused, the server still has them.
     pub(super) left: Vec<Box<str>>,
     /// Those whose un-subscription was refused: again when the refresh timer fires.
     pub(super) refused: Vec<Box<str>>,

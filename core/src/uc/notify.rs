@@ -134,6 +134,9 @@ impl UcSide {
         if wants_calendar(&cx.config.presence) {
             update.calendar = calendar_of(doc);
         }
+        if !first {
+            self.on_watched(cx, user);
+        }
         cx.fact(Fact::Presence { user, update });
     }
 

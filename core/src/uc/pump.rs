@@ -256,10 +256,10 @@ impl UcSide {
         if let Some(it) = self.dialogs.get_mut(&dialog) {
             // Back before the un-subscription went out.
             let (mut leaving, mut refused) = (core::mem::take(&mut it.leaving), core::mem::take(&mut it.refused));
-            leaving.retain(|uri| !self.is_back(cx, dialog, uri));
-            refused.retain(|uri| !self.is_back(cx, dialog, uri));
+            let back = |uri: &mut Box<str>| self.is_back(cx, dialog, uri);
+            let left: Vec<_> = leaving.extract_if(.., back).chain(refused.extract_if(.., back)).collect();
             if let Some(it) = self.dialogs.get_mut(&dialog) {
-                (it.leaving, it.refused) = (leaving, refused);
+                (it.leaving, it.refused, it.left) = (leaving, refused, left);
             }
         }
         self.tally.subscriptions += 1;

@@ -41,6 +41,7 @@ impl UcSide {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let watcher = dialog.watcher;
         let first = !dialog.live;
+        dialog.left.clear();
         dialog.absorb(r);
         let Some(expires_s) = self.granted(cx, id, r) else { return };
         if first {
@@ -162,8 +163,11 @@ impl UcSide {
             }
         }
         if !live {
-            self.end_dialog(cx, id, 0);
+            return self.end_dialog(cx, id, 0);
         }
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let left = core::mem::take(&mut dialog.left);
+        self.leave_later(cx, id, left, r);
     }
 
     /// 423: asks for the longer time from now on; `false` when that was asked for already, or when the minimum keeps growing.
@@ -302,6 +306,8 @@ impl UcSide {
             return self.end_dialog_soon(cx, id);
         }
         if !is_success(r.status) {
+            let watcher = dialog.watcher;
+            self.note_refusal(cx, watcher, "SUBSCRIBE", r);
             self.leave_later(cx, id, left, r);
             // A refresh may have become due in the meantime.
             return self.mark_due(id);
@@ -327,12 +333,13 @@ impl UcSide {
         cx.deadlines.set_earlier(key(UcTimer::Refresh(id)), at.min(dialog.expires_at));
     }
 
-    /// An un-subscription was refused: with the next refresh it is tried again, but for users that are back in this dialog.
+    /// An un-subscription was refused, or what would have made it unnecessary: with the next refresh it is tried again, but for users that are back in this dialog.
     fn leave_later(&mut self, cx: &mut Cx<'_>, id: DialogId, mut left: Vec<Box<str>>, r: &Response<'_>) {
         left.retain(|uri| !self.is_back(cx, id, uri));
+        if left.is_empty() {
+            return;
+        }
         let delay = refusal_delay(cx, r, 0).max(1000);
-        let Some(watcher) = self.dialogs.get(&id).map(|dialog| dialog.watcher) else { return };
-        self.note_refusal(cx, watcher, "SUBSCRIBE", r);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let at = (cx.now.mono + delay).min(dialog.expires_at);
         dialog.refused.append(&mut left);

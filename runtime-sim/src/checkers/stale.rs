@@ -80,9 +80,11 @@ impl Checker for NoStale {
         for (user, _) in &self.offered {
             // A document about somebody who is not subscribed (any more, yet) is rightly ignored.
             let Some(view) = scene.core.worker(*user).filter(|view| view.covered) else { continue };
-            // The newest state for this user in the document at hand, and the one it led to.
+            // The newest state for this user in the document at hand, and the one it led to. Where the pool has not let go of an earlier subscription yet, what comes
+            // in that is rightly ignored, too, and may by chance say what is known.
             let newest = self.offered.iter().filter(|(u, _)| u == user).map(|(_, h)| *h).max_by_key(|h| h.publish_time);
-            let taken = self.offered.iter().filter(|(u, h)| u == user && h.availability == view.availability).map(|(_, h)| *h).max_by_key(|h| h.publish_time);
+            let is_taken = |h: &Held| h.availability == view.availability && h.publish_time == view.publish_time;
+            let taken = self.offered.iter().map(|(u, h)| (u, *h)).find(|(u, h)| *u == user && is_taken(h)).map(|(_, h)| h);
             let (before, Some(newest)) = (self.held.get(user).copied(), newest) else { continue };
             match (before, taken) {
                 (Some(before), Some(taken)) if taken.publish_time < before.publish_time && before.availability != view.availability => {

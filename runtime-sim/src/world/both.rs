@@ -136,6 +136,8 @@ impl World {
     pub(super) fn ours(&self, uri: &str) -> Ours {
         let (is, should) = (people_says(&self.front_end, uri), people_says(&self.shadow, uri));
         let rows = &self.core.directory().config().publish.states;
+        // Nobody can put back what they could not read.
+        let unread = |key: &Key| self.front_end.is_written_over_unread(uri, key);
         let mut ours = Ours::Nothing;
         for (key, value) in is.iter().filter(|(key, value)| should.get(key) != Some(value)) {
             match rows.iter().position(|row| is_row(value, row)) {
@@ -146,6 +148,7 @@ impl World {
                     ours = Ours::Row(row as u8);
                 }
                 Some(_) => {}
+                None if unread(key) => {}
                 None => return Ours::Damage(format!("{key:?} is {value:?}, the worker's own was {:?}", should.get(key))),
             }
         }
@@ -154,7 +157,7 @@ impl World {
             _ => !is_outdone(&self.shadow, uri, key),
         };
         let gone = should.iter().filter(|(key, _)| !is.contains_key(key)).find(missing);
-        if let Some((key, value)) = gone {
+        if let Some((key, value)) = gone.filter(|(key, _)| !unread(key)) {
             return Ours::Damage(format!("{key:?} is gone, the worker's own was {value:?}"));
         }
         if ours == Ours::Nothing && self.options.both.way == Way::Push {
@@ -162,7 +165,7 @@ impl World {
             let same = |row: &PublishedState| row.text.is_empty() && is.iter().any(|(key, value)| key.instance == TIMED_USER_STATE && is_row(value, row));
             ours = rows.iter().position(same).map_or(Ours::Nothing, |row| Ours::Either(row as u8));
         }
-        let note = is.iter().any(|(key, value)| matches!(value, Value::Note(_)) && should.get(key) != Some(value));
+        let note = is.iter().any(|(key, value)| matches!(value, Value::Note(_)) && should.get(key) != Some(value) && !unread(key));
         if note && ours == Ours::Nothing { Ours::Damage("a note of ours without a state of ours".into()) } else { ours }
     }
 

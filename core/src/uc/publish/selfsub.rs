@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::entropy::Entropy;
 use crate::fact::Fact;
 use crate::id::{UcLinkId, UserId};
+use crate::time::Mono;
 use crate::uc::UcSide;
 use crate::uc::convert::activity_of;
 use crate::uc::dialog::hex_before_dot;
@@ -16,6 +17,8 @@ use core::net::IpAddr;
 
 /// Used when a 200 grants no time at all.
 const EXPIRES_DEFAULT_S: u32 = 3600;
+/// What watchers are told of a worker, the worker's own subscriptions are told as well, milliseconds earlier or later at most.
+const APART_MS: u64 = 5_000;
 
 /// The dialog. The Call-ID begins with `s` and the worker's number, so that a notification finds it.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -35,6 +38,12 @@ pub(super) struct SelfSub {
     pub(super) fresh: bool,
     /// A conflict told of a change that no notification has: unless one follows, the server has lost the subscription.
     pub(super) silent: bool,
+    /// When it last said something, or was answered.
+    heard_at: Mono,
+    /// When it is to be refreshed, as the server granted.
+    refresh_at: Mono,
+    /// Watchers were told of a change and this subscription was not: it is refreshed early, unless it speaks.
+    pub(super) doubted: bool,
 }
 
 impl SelfSub {
@@ -51,6 +60,9 @@ impl SelfSub {
             due: false,
             fresh: false,
             silent: false,
+            heard_at: Mono::default(),
+            refresh_at: Mono::default(),
+            doubted: false,
         }
     }
 }
@@ -102,6 +114,9 @@ impl UcSide {
                 }
             }
         }
+        if let Some(sub) = self.publishing.all.get_mut(&user).and_then(|it| it.sub.as_deref_mut()) {
+            (sub.heard_at, sub.refresh_at, sub.doubted) = (cx.now.mono, at, false);
+        }
         if !self.is_fresh(user) {
             at = at.min(cx.now.mono + timers.transaction_timeout_ms);
         }
@@ -122,9 +137,29 @@ impl UcSide {
     pub(super) fn on_self_timer(&mut self, cx: &mut Cx<'_>, user: UserId) {
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
         match it.sub.as_deref_mut() {
-            Some(sub) if sub.fresh => sub.due = true,
+            Some(sub) if sub.fresh => (sub.due, sub.doubted) = (true, false),
             Some(_) if !it.busy => self.lose_self(cx, user),
             _ => {}
+        }
+    }
+
+    /// A watcher was told that something about the worker changed. A server that has lost the worker's own subscription tells watchers all the same: without a word on
+    /// both ways the subscription is refreshed early, so that what the worker does meanwhile is not written over by what is put back.
+    pub(in crate::uc) fn on_watched(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(it) = self.publishing.all.get_mut(&user).filter(|it| !it.busy) else { return };
+        let now = cx.now.mono;
+        if let Some(sub) = it.sub.as_deref_mut().filter(|sub| sub.fresh && !sub.due && !sub.doubted && sub.heard_at + APART_MS < now) {
+            sub.doubted = true;
+            cx.set(timer(user, PublisherTimer::Subscribe), sub.refresh_at.min(now + APART_MS));
+        }
+    }
+
+    /// The server speaks of the worker's publications to us: the subscription stands.
+    pub(super) fn on_self_heard(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(sub) = self.publishing.all.get_mut(&user).and_then(|it| it.sub.as_deref_mut()) else { return };
+        sub.heard_at = cx.now.mono;
+        if core::mem::take(&mut sub.doubted) {
+            cx.set(timer(user, PublisherTimer::Subscribe), sub.refresh_at);
         }
     }
 
@@ -149,6 +184,7 @@ impl UcSide {
         if sub.remote_tag.is_empty() {
             sub.remote_tag = n.from_tag.into();
         }
+        self.on_self_heard(cx, user);
         let status = match n.body {
             Body::Fault(_) => 400,
             Body::Unsupported(_) => 415,

@@ -48,6 +48,8 @@ impl UcSide {
                 it.refresh = false;
                 self.publishing.tally.done += 1;
                 self.arm_refresh(cx, user, row.is_some());
+                // Some servers do not notify whoever published; the answer is as good.
+                self.on_self_heard(cx, user);
                 match &r.body {
                     Body::RoamingSelf(doc) => self.read_rest(cx, user, doc),
                     Body::None => {}

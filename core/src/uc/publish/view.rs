@@ -51,7 +51,7 @@ impl Publisher {
             fp.time(at.mono());
         }
         if let Some(sub) = &self.sub {
-            fp.debug(&(sub.live, sub.due, sub.fresh, sub.silent));
+            fp.debug(&(sub.live, sub.due, sub.fresh, sub.silent, sub.doubted));
         }
         for time in [self.ours_until, self.failing_since].into_iter().flatten() {
             fp.time(time);

@@ -309,6 +309,31 @@ fn people_come_and_go_inside_the_dialog() {
 }
 
 #[test]
+fn who_is_back_but_refused_and_leaves_again_is_unsubscribed() {
+    let (mut w, msg) = World::subscribed(config(2));
+    w.reconfigure(config(1));
+    let leave = w.next();
+    assert_eq!(leaves(&leave), ["sip:user1@contoso.example"]);
+    w.answer(&leave, 503, |_| {});
+    w.reconfigure(config(2));
+    let again = w.next();
+    assert_eq!((users_in(&again), &again.call_id), (vec![1], &msg.call_id));
+    w.answer(&again, 500, |_| {});
+    // Nobody asks for them any more; the server still has them in the dialog.
+    w.reconfigure(config(1));
+    let mut left = Vec::new();
+    for _ in 0..12 {
+        for msg in live(&mut w, 10_000) {
+            if let SipBody::Leave { uris, .. } = &msg.body {
+                left.extend(uris.iter().cloned());
+            }
+            w.answer(&msg, 200, |_| {});
+        }
+    }
+    assert_eq!(left.iter().map(|uri| &**uri).collect::<Vec<_>>(), ["sip:user1@contoso.example"]);
+}
+
+#[test]
 fn a_new_address_is_watched_and_the_old_one_is_not() {
     let (mut w, _) = World::subscribed(config(2));
     let mut c = config(2);

@@ -87,7 +87,9 @@ impl FrontEnd {
         let id = self.open_dialog(now, conn, msg, package, false);
         if package == Package::RoamingSelf {
             self.counts.self_subscribes += 1;
-            self.users.at_mut(speaker.user).followed_by.insert(id);
+            let entry = self.users.at_mut(speaker.user);
+            entry.followed_by.insert(id);
+            entry.unread.clear();
         }
         Ok(id)
     }

@@ -67,6 +67,13 @@ impl FrontEnd {
         Some(user.view(user.container_of(watcher)).into_owned())
     }
 
+    /// Whether what a script published last under this name was written over by an endpoint that cannot have read it: nobody was subscribed, and a publication that
+    /// was deleted and made anew has the versions of the old one again, so that the version protects nothing (`spec/ms-pres.md` 6.1).
+    #[must_use]
+    pub fn is_written_over_unread(&self, uri: &str, key: &Key) -> bool {
+        self.users.find(uri).is_some_and(|u| self.users.at(u).written_over.contains(key))
+    }
+
     /// Live dialogs in which a user's own endpoints follow the user's publications.
     #[must_use]
     pub fn self_subscriptions_of(&self, uri: &str) -> usize {

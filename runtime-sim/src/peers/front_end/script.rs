@@ -71,9 +71,7 @@ impl FrontEnd {
             None => {
                 let (_, instance) = source.name();
                 for key in [2, 3].map(|container| Key::new("state", instance, container)) {
-                    if self.users.at_mut(news.user).published.remove(&key) {
-                        news.keys.insert(key);
-                    }
+                    self.take_own(&mut news, key);
                 }
             }
         }
@@ -144,9 +142,18 @@ impl FrontEnd {
         for key in NOTES.map(|container| Key::new("note", 0, container)) {
             if !note.is_empty() {
                 self.put_own(now, news, key, Value::Note(note.to_owned()));
-            } else if self.users.at_mut(news.user).published.remove(&key) {
-                news.keys.insert(key);
+            } else {
+                self.take_own(news, key);
             }
+        }
+    }
+
+    fn take_own(&mut self, news: &mut News, key: Key) {
+        let entry = self.users.at_mut(news.user);
+        entry.unread.remove(&key);
+        entry.written_over.remove(&key);
+        if entry.published.remove(&key) {
+            news.keys.insert(key);
         }
     }
 
@@ -163,7 +170,12 @@ impl FrontEnd {
             order: news.order,
             raw: String::new(),
         };
-        self.users.at_mut(news.user).published.put(key.clone(), row);
+        let entry = self.users.at_mut(news.user);
+        entry.published.put(key.clone(), row);
+        entry.written_over.remove(&key);
+        if entry.watched_by.is_empty() && entry.followed_by.is_empty() {
+            entry.unread.insert(key.clone());
+        }
         news.keys.insert(key);
     }
 

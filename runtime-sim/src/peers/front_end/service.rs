@@ -136,7 +136,9 @@ impl FrontEnd {
     fn apply_publications(&mut self, now: Mono, speaker: Speaker, wanted: Vec<Wanted>) -> News {
         let (order, unix_ms) = (self.next_order(), self.config.epoch_unix_ms + now.0);
         let mut news = News { order, by: speaker.epid.clone(), ..News::of(speaker.user) };
-        let table = &mut self.users.at_mut(speaker.user).published;
+        let entry = self.users.at_mut(speaker.user);
+        entry.written_over.extend(wanted.iter().filter(|w| entry.unread.remove(&w.key)).map(|w| w.key.clone()));
+        let table = &mut entry.published;
         for Wanted { key, expire, expires_s, value, .. } in wanted {
             match value {
                 None => drop(table.remove(&key)),

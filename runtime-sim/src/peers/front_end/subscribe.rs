@@ -313,7 +313,9 @@ impl FrontEnd {
         // The document that follows is news enough.
         dialog.pending.remove(&user);
         let subscribed = dialog.subscribed;
-        self.users.at_mut(user).watched_by.insert(id);
+        let entry = self.users.at_mut(user);
+        entry.watched_by.insert(id);
+        entry.unread.clear();
         let entry = self.users.at(user);
         let container = entry.container_of(&dialog.watcher_uri);
         let document = categories(&entry.uri, &entry.view(container), subscribed, XmlStyle::default());

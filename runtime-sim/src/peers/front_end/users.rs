@@ -1,6 +1,6 @@
 //! The truth: who exists, what each has published, where they are homed.
 use super::aggregate::OFFLINE;
-use super::publication::{Publications, Value};
+use super::publication::{Key, Publications, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use uc_core::time::Mono;
@@ -103,6 +103,10 @@ pub(super) struct User {
     pub(super) followed_by: BTreeSet<u32>,
     /// Publications are answered with this status.
     pub(super) refusal: Option<u16>,
+    /// What a script published while nobody was subscribed, and nobody has read since.
+    pub(super) unread: BTreeSet<Key>,
+    /// Of these, what an endpoint has written over: it named the right version without having read it.
+    pub(super) written_over: BTreeSet<Key>,
 }
 
 impl User {

@@ -67,23 +67,28 @@ struct Server {
     /// What was asked, in order.
     asked: Vec<&'static str>,
     last: Option<SipRequest>,
+    /// The SUBSCRIBE of the watchers.
+    watch: Option<SipRequest>,
 }
 
 impl Server {
     fn new(config: Config) -> Self {
         let mut w = World::connected(config);
         // The presence subscriptions of the watchers are not what these stories are about.
-        let mut waiting = 0;
+        let (mut waiting, mut watch) = (0, None);
         while w.sent.len() > waiting {
             let msg = w.next();
             waiting = 0;
             match msg.method {
-                Method::Subscribe => w.grant(&msg),
+                Method::Subscribe => {
+                    w.grant(&msg);
+                    watch.get_or_insert(msg);
+                }
                 _ => w.answer(&msg, 200, |_| {}),
             }
         }
         w.facts();
-        Self { w, table: BTreeMap::new(), registered: false, sub: None, cseq: 1, time: 1, telling: true, asked: Vec::new(), last: None }
+        Self { w, table: BTreeMap::new(), registered: false, sub: None, cseq: 1, time: 1, telling: true, asked: Vec::new(), last: None, watch }
     }
 
     fn command(&mut self, row: Option<StateRow>) {
@@ -251,6 +256,12 @@ impl Server {
             n.event = "vnd-microsoft-roaming-self";
             n.body = Body::RoamingSelf(Box::new(own));
         });
+    }
+
+    /// Watchers are told of the worker; the worker's own endpoint is not.
+    fn show(&mut self, cseq: u32, availability: u32) {
+        let watch = self.watch.clone().unwrap();
+        self.w.notify(&watch, cseq, |n| n.body = Body::Categories(doc(0, availability)));
     }
 
     /// A worker whose row stands, facts and requests forgotten.

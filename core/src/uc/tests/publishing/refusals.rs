@@ -157,6 +157,42 @@ fn a_refresh_that_the_server_does_not_know() {
 }
 
 #[test]
+fn what_watchers_are_told_and_the_worker_is_not() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    s.command(None);
+    s.serve();
+    s.show(1, 3_500);
+    s.pass(60_000);
+    s.asked();
+    // Told on both ways, whichever comes first.
+    s.show(2, 6_500);
+    s.pass(1_000);
+    s.acts([Key::Static2, Key::Static3], Some(state(6_500, "")));
+    s.pass(10_000);
+    assert_eq!(s.asked(), "");
+    s.acts([Key::Static2, Key::Static3], Some(state(3_500, "")));
+    s.pass(1_000);
+    s.show(3, 3_500);
+    s.pass(30_000);
+    assert_eq!(s.asked(), "");
+    // The server has lost the worker's own subscription: what they choose now must not be written over by what they had.
+    s.client(Key::Static2, Some(state(9_500, "")));
+    s.show(4, 9_500);
+    s.w.run(4_999);
+    assert!(s.w.sent.is_empty());
+    s.w.run(1);
+    let refresh = s.take();
+    assert!(refresh.to_tag.is_some() && matches!(refresh.body, SipBody::RoamingList));
+    s.w.answer(&refresh, 481, |_| {});
+    s.serve();
+    assert_eq!(s.asked(), "subscribe subscribe");
+    // And that it stands is good for a while.
+    s.show(5, 9_500);
+    s.pass(10_000);
+    assert_eq!(s.asked(), "");
+}
+
+#[test]
 fn a_registration_that_comes_too_late_is_a_new_one() {
     for (refused_ms, again) in [(1_000, false), (40_000, true)] {
         let mut c = publishing(1, KEEP);
