@@ -2,6 +2,7 @@
 //!
 //! Look-ups by text use a hash table with a fixed hash function. Only configured names are in it, so a peer cannot grow it or force collisions; its order
 //! is never used.
+mod by_number;
 mod groups;
 
 pub(crate) use groups::group_names;
@@ -12,6 +13,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use by_number::ByNumber;
 use groups::ByGroup;
 use hashbrown::HashTable;
 
@@ -21,7 +23,7 @@ pub struct Directory {
     config: Arc<Config>,
     ids: Ids,
     by_uri: HashTable<u32>,
-    by_dn: HashTable<u32>,
+    by_dn: ByNumber,
     by_login: HashTable<u32>,
     by_employee: HashTable<u32>,
     by_group: ByGroup,
@@ -89,7 +91,7 @@ impl Directory {
             config: empty,
             ids: Ids::default(),
             by_uri: HashTable::new(),
-            by_dn: HashTable::new(),
+            by_dn: ByNumber::default(),
             by_login: HashTable::new(),
             by_employee: HashTable::new(),
             by_group: ByGroup::new(),
@@ -101,7 +103,7 @@ impl Directory {
     /// The directory that had these ids under this configuration.
     pub(crate) fn with_ids(config: Arc<Config>, ids: Ids) -> Self {
         let table = HashTable::new;
-        let mut it = Self { config, ids, by_uri: table(), by_dn: table(), by_login: table(), by_employee: table(), by_group: ByGroup::new() };
+        let mut it = Self { config, ids, by_uri: table(), by_dn: ByNumber::default(), by_login: table(), by_employee: table(), by_group: ByGroup::new() };
         it.rebuild_index();
         it
     }
@@ -292,7 +294,7 @@ impl Directory {
     }
 
     fn rebuild_index(&mut self) {
-        let (mut by_uri, mut by_dn) = (HashTable::with_capacity(self.ids.users.len()), HashTable::with_capacity(self.ids.dns.len()));
+        let (mut by_uri, mut by_dn) = (HashTable::with_capacity(self.ids.users.len()), ByNumber::with_capacity(self.ids.dns.len()));
         for user in self.users() {
             let uri = self.uri(user);
             if !uri.is_empty() {
@@ -300,13 +302,11 @@ impl Directory {
                 by_uri.insert_unique(hash_uri(uri), user.0, hash);
             }
             for dn in self.dns_of(user) {
-                let hash = |id: &u32| hash_dn(self.switch_of(DnId(*id)), self.number(DnId(*id)));
-                by_dn.insert_unique(hash_dn(self.switch_of(dn), self.number(dn)), dn.0, hash);
+                by_dn.insert(dn, self.switch_of(dn), self.number(dn), |dn| self.number(dn));
             }
         }
         for dn in self.ids.seats.keys() {
-            let hash = |id: &u32| hash_dn(self.switch_of(DnId(*id)), self.number(DnId(*id)));
-            by_dn.insert_unique(hash_dn(self.switch_of(*dn), self.number(*dn)), dn.0, hash);
+            by_dn.insert(*dn, self.switch_of(*dn), self.number(*dn), |dn| self.number(dn));
         }
         self.by_login = self.index_people(|person| &person.agent_login);
         self.by_employee = self.index_people(|person| &person.employee_id);
@@ -343,7 +343,7 @@ impl Directory {
     /// The DN with this number on this switch.
     #[must_use]
     pub fn dn_by_number(&self, switch: SwitchId, number: &str) -> Option<DnId> {
-        self.by_dn.find(hash_dn(switch, number), |id| self.switch_of(DnId(*id)) == switch && self.number(DnId(*id)) == number).map(|id| DnId(*id))
+        self.by_dn.find(switch, number, |dn| self.number(dn))
     }
 
     /// The worker with this employee id.
@@ -463,10 +463,6 @@ fn bare(uri: &str) -> &str {
 
 fn hash_uri(uri: &str) -> u64 {
     mix(bare(uri).as_bytes(), 0x20)
-}
-
-fn hash_dn(switch: SwitchId, number: &str) -> u64 {
-    mix(number.as_bytes(), 0).wrapping_add(u64::from(switch.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// Multiply-rotate over eight bytes at a time; `fold` is or-ed into every byte (0x20 folds ASCII case).
