@@ -139,7 +139,9 @@ impl Connector {
         }
     }
 
+    /// Deadlines; what the input said counts before them, though both are of the same instant.
     fn run_due(&mut self, now: Now) {
+        self.lift(now);
         while let Some(key) = self.deadlines.pop_due(now.mono) {
             match key {
                 TimerKey::Uc(timer) => self.uc.on_timer(&mut cx!(self, now), timer),

@@ -39,12 +39,16 @@ impl UcSide {
     pub(super) fn on_publisher_refused(&mut self, cx: &mut Cx<'_>, user: UserId, method: &'static str, r: &Response<'_>) {
         self.publishing.tally.refused += 1;
         let Some(it) = self.publishing.all.get_mut(&user) else { return };
-        let busy = is_busy(r.status);
-        let delay = refusal_delay(cx, r, it.refusals).max(1000);
+        // A server that let the endpoint read what stands, and does not know it now, has unregistered it: the word about that may have been lost.
+        let unregistered = r.status == 403 && it.last_refusal != Some(403) && it.sub.as_deref().is_some_and(|sub| sub.live);
+        let busy = is_busy(r.status) || unregistered;
+        let timers = &cx.config.uc.timers;
+        let delay = if unregistered { cx.entropy.jitter(timers.retry_ms, timers.jitter_percent) } else { refusal_delay(cx, r, it.refusals) }.max(1000);
         it.last_refusal = Some(r.status);
         it.refusals = it.refusals.saturating_add(1);
         let since = *it.failing_since.get_or_insert(cx.now.mono);
         let advice = match r.status {
+            _ if unregistered => "registered anew and tried again",
             301 | 302 | 305 => "the worker is homed in another pool, where this connection cannot publish",
             401 | 403 | 407 => "publishing for others needs a connection trusted by the pool: check the trusted application, and that the account is enabled",
             404 | 604 => "the server does not know the worker: check the SIP URI",
@@ -55,10 +59,14 @@ impl UcSide {
         let why = r.diagnostics.unwrap_or("");
         let text = format!("{method} for {} was refused with {} {} {why}: {advice}", it.uri, r.status, r.reason);
         // One cause, thousands of workers: the alarm comes once.
-        let alarm = matches!(r.status, 401 | 403 | 407) && !core::mem::replace(&mut self.publishing.alarmed, true);
+        let alarm = matches!(r.status, 401 | 403 | 407) && !unregistered && !core::mem::replace(&mut self.publishing.alarmed, true);
         self.note_publisher(cx, user, if alarm { NoteLevel::Alarm } else { NoteLevel::Warn }, text);
         if !busy || cx.now.mono.since(since) >= BUSY_MAX_MS {
             self.fail(cx, user);
+        }
+        if unregistered {
+            self.forget_self(cx, user);
+            self.on_endpoint_left(cx, user);
         }
         self.pause(cx, user, if busy { Patience::Busy } else { Patience::Denied }, delay);
     }

@@ -96,7 +96,11 @@ impl UcSide {
             if !stays && !it.leaving {
                 it.leaving = true;
                 // With another URI, or another way, the publication is made anew once the old one is gone.
-                it.told = if cx.directory.has_user(user) { None } else { Some(None) };
+                it.told = None;
+            }
+            if it.leaving && !cx.directory.has_user(user) {
+                // The command has gone with the worker: whoever gets the number next begins with none.
+                (it.want, it.told) = (None, Some(None));
             }
             it.own.outdate(changed);
             if it.want.is_some_and(changed) {

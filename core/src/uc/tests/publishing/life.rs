@@ -369,6 +369,30 @@ fn who_comes_back_as_another_worker_waits_until_the_earlier_one_is_withdrawn() {
 }
 
 #[test]
+fn who_gets_the_number_of_somebody_still_leaving_begins_with_no_command() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    lose(&mut s);
+    let named = |s: &mut Server, name: Option<&str>| {
+        let mut c = publishing(1, KEEP);
+        match name {
+            Some(name) => c.people[0].employee_id = name.into(),
+            None => c.people.clear(),
+        }
+        s.w.reconfigure(c);
+        name.and_then(|name| s.w.directory.user_by_employee(name))
+    };
+    // Gone, somebody else with the same number and a command, gone, and a third who wants nothing.
+    named(&mut s, None);
+    assert_eq!(named(&mut s, Some("second")), Some(ALICE));
+    s.command(Some(1));
+    named(&mut s, None);
+    assert_eq!(named(&mut s, Some("third")), Some(ALICE));
+    back(&mut s);
+    s.pass(60_000);
+    assert_eq!(s.shows(Key::Timed2), None, "{:?}", s.asked());
+}
+
+#[test]
 fn the_same_as_ours_by_another_hand_is_an_action() {
     for anew in [false, true] {
         let mut s = Server::standing(publishing(1, LEAVE), 2);

@@ -24,6 +24,39 @@ fn a_connection_that_is_not_trusted_is_one_alarm() {
 }
 
 #[test]
+fn an_endpoint_the_server_does_not_know_any_more_is_registered_anew_once() {
+    for stubborn in [false, true] {
+        let mut s = Server::standing(publishing(1, KEEP), 0);
+        s.command(None);
+        let refused = s.take();
+        s.w.answer(&refused, 403, |_| {});
+        assert!(s.w.sent.is_empty() && s.w.alarms() == 0);
+        s.asked();
+        for _ in 0..12 {
+            if s.w.sent.is_empty() {
+                s.w.run(10_000);
+                s.w.event(SIP0, UcEvent::KeepAlive);
+            }
+        }
+        s.serve_one();
+        s.serve_one();
+        assert_eq!(s.asked(), "register subscribe");
+        let again = s.take();
+        if stubborn {
+            // It knows the endpoint: then it does not let us.
+            s.w.answer(&again, 403, |_| {});
+            assert_eq!((s.w.alarms(), s.said().join(", ")), (1, "failed 0".into()));
+            s.asked();
+            s.pass(600_000);
+            assert!(!s.asked().contains("service"));
+        } else {
+            s.answer(&again);
+            assert_eq!((s.w.alarms(), s.shows(Key::Timed2)), (0, None));
+        }
+    }
+}
+
+#[test]
 fn presence_services_are_down_for_a_while() {
     let mut s = Server::new(publishing(1, KEEP));
     s.command(Some(0));
