@@ -1,12 +1,12 @@
 //! States chosen by hand, between the core, the presence definition document, the file of choices and the API.
 use crate::hub::{Hub, Shared};
 use crate::ops::StateFault;
+use crate::poller::Timer;
 use crate::presence_xml::Catalogue;
 use crate::presence_xml::source::{Read, Source};
 use crate::say;
 use crate::settings::ChoiceSettings;
 use crate::store::{Choices, Kept, Store};
-use smol::Timer;
 use smol::future::or;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,7 +164,7 @@ pub(crate) async fn watch(hub: Shared, again: smol::channel::Receiver<()>) {
         let pause = async {
             match interval {
                 0 => std::future::pending().await,
-                s => drop(Timer::after(Duration::from_secs(s.into())).await),
+                s => Timer::after(Duration::from_secs(s.into())).await,
             }
             true
         };

@@ -3,6 +3,7 @@
 //! Everything a batch of inputs makes us say is encoded straight into the connection's buffer and leaves in one `write`. When the kernel takes no more, a task of
 //! its own waits for the socket, and reading stops once more than `write_queue_bytes_max` waits (back-pressure: the peer must read before it may speak).
 use crate::net::{Sock, close_cause};
+use crate::poller::Timer;
 use crate::tls::{Tls, TlsFault};
 use smol::LocalExecutor;
 use smol::future::poll_fn;
@@ -209,8 +210,10 @@ impl Conn {
         !self.drained.get()
     }
 
-    /// Something may have come meanwhile: the next read tries before it waits.
-    pub(crate) fn look_again(&self) {
+    /// Reads nothing for so long. What comes meanwhile wakes nobody; the next read tries before it waits.
+    pub(crate) async fn rest(&self, time: Duration) {
+        self.sock.rest();
+        Timer::after(time).await;
         self.drained.set(false);
     }
 
@@ -461,7 +464,7 @@ impl Conn {
 }
 
 async fn pause(time: Duration) {
-    smol::Timer::after(time).await;
+    Timer::after(time).await;
 }
 
 enum ReadError {

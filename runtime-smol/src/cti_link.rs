@@ -2,6 +2,7 @@
 use crate::conn::{Conn, Sink};
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{self, Sock, close_cause};
+use crate::poller::Timer;
 use crate::settings::{BridgeAddress, BridgeSettings};
 use crate::tlib_log;
 use std::rc::Rc;
@@ -86,7 +87,7 @@ fn token(hub: &mut Hub, bridge: &BridgeSettings) -> Option<String> {
 /// All addresses in order; each gets an equal part of the time, so that one that swallows packets does not keep us from the next.
 async fn connect(address: &BridgeAddress, within: Duration) -> Result<Sock, CloseCause> {
     let (host, port) = match address {
-        BridgeAddress::Unix(path) => return Sock::unix(path).await.map_err(|e| close_cause(&e)),
+        BridgeAddress::Unix(path) => return Sock::unix(path).map_err(|e| close_cause(&e)),
         BridgeAddress::Tcp(host, port) => (host, *port),
     };
     let addrs = net::resolve(host, port, within).await;
@@ -94,7 +95,7 @@ async fn connect(address: &BridgeAddress, within: Duration) -> Result<Sock, Clos
     let mut why = CloseCause::Unreachable;
     for addr in addrs {
         let late = async {
-            smol::Timer::after(each).await;
+            Timer::after(each).await;
             Err(std::io::ErrorKind::TimedOut.into())
         };
         match smol::future::or(Sock::tcp(addr), late).await {

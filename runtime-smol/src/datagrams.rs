@@ -6,6 +6,7 @@ use crate::conn::Conn;
 use crate::hub::{Hub, Link, Shared};
 use crate::net::{Sock, close_cause};
 use crate::pace::Pace;
+use crate::poller::Timer;
 use crate::uc_link::hand;
 use smol::Task;
 use std::net::SocketAddr;
@@ -77,10 +78,9 @@ pub(crate) async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: Socket
             }
             hub.flush();
         }
-        if pace.rest(taken).await {
-            conn.look_again();
-        } else {
-            smol::future::yield_now().await;
+        match pace.rest(taken) {
+            Some(time) => conn.rest(time).await,
+            None => smol::future::yield_now().await,
         }
     }
 }
@@ -132,7 +132,7 @@ async fn run_beside(hub: Shared, link: UcLinkId, epoch: u64, addr: SocketAddr) {
 async fn beside(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr) -> Result<(), CloseCause> {
     let within = Duration::from_millis(hub.borrow().settings.core.uc.timers.connect_timeout_ms);
     let timeout = async {
-        smol::Timer::after(within).await;
+        Timer::after(within).await;
         Err(std::io::ErrorKind::TimedOut.into())
     };
     let sock = smol::future::or(Sock::tcp(addr), timeout).await.map_err(|e| close_cause(&e))?;

@@ -6,6 +6,7 @@ use crate::history::History;
 use crate::hub::{Hub, Shared};
 use crate::notify::Manager;
 use crate::ops::{self, Listening, OpsKind, OpsReply, OpsRequest};
+use crate::poller::{self, Timer};
 use crate::recorder::{RecordOptions, Recorder};
 use crate::settings::{DoorSettings, Settings};
 use crate::signals::{Asked, Listener};
@@ -14,9 +15,9 @@ use crate::web::hub_side::{self, WebSide};
 use crate::web::slice::Slice;
 use crate::web::talk::{Ask, Told};
 use crate::{choosing, config_file, entropy, log, say, zone};
+use smol::LocalExecutor;
 use smol::channel::{self, Receiver};
 use smol::future::{or, poll_fn};
-use smol::{LocalExecutor, Timer};
 use std::future::Future as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -81,7 +82,7 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
     if let Some(recorder) = &recorder {
         say::info(&format!("recording to {}", recorder.path().display()));
     }
-    let mut signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;
+    let signals = Listener::new().map_err(|e| format!("signals cannot be handled: {e}"))?;
     let executor = Rc::new(LocalExecutor::new());
     let (drained, done) = channel::bounded(1);
     let (asks, asked) = channel::bounded(ASKS_MAX);
@@ -111,11 +112,9 @@ pub(crate) fn drive(settings: Settings, limit: &Limit) -> Result<(), String> {
         hub.web = web.as_ref().map(|web| WebSide::new(web.told.clone(), Arc::clone(&web.missed), more));
         hub.restore(choices);
     }
-    let web_queues = match &web {
-        Some(web) => Some(web_queues(web, left).map_err(|e| format!("no pair of sockets can be made: {e}"))?),
-        None => None,
-    };
-    smol::block_on(executor.run(serve(&hub, &mut signals, &done, Queues { asked, web: web_queues }, listening.as_ref(), limit)));
+    let web_queues = web.as_ref().map(|web| WebQueues { asked: web.asked.clone(), left, slices: [Slice::new(), Slice::new()] });
+    poller::block_on(executor.run(serve(&hub, signals, &done, Queues { asked, web: web_queues }, listening.as_ref(), limit)))
+        .map_err(|e| format!("the system cannot tell us when sockets are ready: {e}"))?;
     // The queue to the web thread ends with the hub's and our own handle.
     hub.borrow_mut().web = None;
     if let Some(mut web) = web.take() {
@@ -146,10 +145,6 @@ struct WebQueues {
     slices: [Slice; 2],
 }
 
-fn web_queues(web: &Web, left: Receiver<()>) -> std::io::Result<WebQueues> {
-    Ok(WebQueues { asked: web.asked.clone(), left, slices: [Slice::new()?, Slice::new()?] })
-}
-
 /// Says where things are.
 fn tell_addresses(settings: &Settings, web: Option<&Web>, limit: &Limit) {
     let Some(web) = web.filter(|_| limit.config_path.is_some()) else { return };
@@ -162,7 +157,7 @@ fn tell_addresses(settings: &Settings, web: Option<&Web>, limit: &Limit) {
     }
 }
 
-async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues: Queues, listening: Option<&Listening>, limit: &Limit) {
+async fn serve(hub: &Shared, mut signals: Listener, done: &Receiver<()>, queues: Queues, listening: Option<&Listening>, limit: &Limit) {
     let Queues { asked, web } = queues;
     let executor = Rc::clone(&hub.borrow().executor);
     let manager = Rc::new(Manager::from_env());
@@ -181,6 +176,16 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues
         executor.spawn(hub_side::serve(Rc::clone(hub), asked, questions)).detach();
         executor.spawn(hub_side::keep_shown(Rc::clone(hub), left, changes)).detach();
     }
+    // A task of its own: this future here is polled whenever the thread wakes, and a look for signals is a system call.
+    let (tell_signal, signalled) = channel::unbounded();
+    executor
+        .spawn(async move {
+            loop {
+                // The receiver lives as long as the loop.
+                let _ = tell_signal.try_send(signals.next().await);
+            }
+        })
+        .detach();
     let (look_again, again) = channel::bounded(1);
     executor.spawn(choosing::watch(Rc::clone(hub), again)).detach();
     if let Some(chosen) = limit.chosen.clone() {
@@ -213,7 +218,7 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues
             over.as_mut().await;
             Some(Asked::Stop)
         };
-        match or(async { Some(signals.next().await) }, or(drained, time_up)).await {
+        match or(async { signalled.recv().await.ok() }, or(drained, time_up)).await {
             Some(Asked::Reload) => {
                 manager.reloading();
                 match &limit.config_path {
@@ -256,7 +261,7 @@ async fn serve(hub: &Shared, signals: &mut Listener, done: &Receiver<()>, queues
 /// Waits for so long; for ever without a time.
 async fn wait(time: Option<Duration>) {
     match time {
-        Some(time) => drop(Timer::after(time).await),
+        Some(time) => Timer::after(time).await,
         None => std::future::pending().await,
     }
 }

@@ -25,6 +25,7 @@ mod notify;
 mod ops;
 mod pace;
 mod people;
+mod poller;
 mod presence_xml;
 mod recorder;
 mod replay;

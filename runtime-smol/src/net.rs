@@ -1,6 +1,7 @@
 //! Sockets without TLS: connecting, options, the reasons why a connection ended.
-use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sockopt};
-use smol::Async;
+use crate::poller::{Polled, Timer};
+use rustix::net::{AddressFamily, MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
+use smol::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
@@ -20,22 +21,32 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// datagrams each.
 const DATAGRAM_BUFFER_BYTES: usize = 4 << 20;
 
-/// A connected socket, non-blocking.
+/// A connected socket, non-blocking. It belongs to the thread that made it, whose poller watches it.
 #[derive(Debug)]
 pub(crate) enum Sock {
     /// TCP
-    Tcp(Async<TcpStream>),
+    Tcp(Polled<TcpStream>),
     /// Unix socket
-    Unix(Async<UnixStream>),
+    Unix(Polled<UnixStream>),
     /// Datagrams to and from one peer. One read or write is one datagram.
-    Udp(Async<UdpSocket>),
+    Udp(Polled<UdpSocket>),
 }
 
 impl Sock {
     /// Connects by TCP and sets the options every link of ours has.
     pub(crate) async fn tcp(addr: SocketAddr) -> io::Result<Self> {
-        let stream = Async::<TcpStream>::connect(addr).await?;
+        let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))?;
+        match connect(&socket, &addr) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let stream = Polled::new(TcpStream::from(socket))?;
+        poll_fn(|cx| stream.poll_writable(cx)).await?;
         let fd = stream.get_ref();
+        if let Some(why) = fd.take_error()? {
+            return Err(why);
+        }
         fd.set_nodelay(true)?;
         sockopt::set_tcp_user_timeout(fd, USER_TIMEOUT.as_millis() as u32)?;
         sockopt::set_socket_keepalive(fd, true)?;
@@ -51,7 +62,7 @@ impl Sock {
         let socket = UdpSocket::bind(any)?;
         socket.connect(addr)?;
         sockopt::set_socket_recv_buffer_size(&socket, DATAGRAM_BUFFER_BYTES)?;
-        Ok(Self::Udp(Async::new(socket)?))
+        Ok(Self::Udp(Polled::new(socket)?))
     }
 
     /// Whether one write is one message.
@@ -59,9 +70,15 @@ impl Sock {
         matches!(self, Self::Udp(_))
     }
 
-    /// Connects to a Unix socket.
-    pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
-        Ok(Self::Unix(Async::<UnixStream>::connect(path).await?))
+    /// Connects to a Unix socket: at once or not at all.
+    pub(crate) fn unix(path: &Path) -> io::Result<Self> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+        match connect(&socket, &SocketAddrUnix::new(path)?) {
+            Ok(()) => Ok(Self::Unix(Polled::new(UnixStream::from(socket))?)),
+            // Its queue of those who want to connect is full.
+            Err(rustix::io::Errno::AGAIN) => Err(ErrorKind::NotConnected.into()),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Our own address; unspecified for a Unix socket.
@@ -85,18 +102,18 @@ impl Sock {
     /// One `read`; `WouldBlock` when nothing is there.
     pub(crate) fn read(&self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(s) => s.get_ref().read(into),
-            Self::Unix(s) => s.get_ref().read(into),
-            Self::Udp(s) => s.get_ref().recv(into),
+            Self::Tcp(s) => s.read_with(into.len(), |mut s| s.read(into)),
+            Self::Unix(s) => s.read_with(into.len(), |mut s| s.read(into)),
+            Self::Udp(s) => s.read_one_with(|s| s.recv(into)),
         }
     }
 
     /// One `write`; `WouldBlock` when the socket buffer is full.
     pub(crate) fn write(&self, from: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(s) => s.get_ref().write(from),
-            Self::Unix(s) => s.get_ref().write(from),
-            Self::Udp(s) => s.get_ref().send(from),
+            Self::Tcp(s) => s.write_with(|mut s| s.write(from)),
+            Self::Unix(s) => s.write_with(|mut s| s.write(from)),
+            Self::Udp(s) => s.write_with(|s| s.send(from)),
         }
     }
 
@@ -107,7 +124,7 @@ impl Sock {
         let parts: Vec<[IoSlice<'_>; 1]> = ends.map(|end| [IoSlice::new(&from[std::mem::replace(&mut at, end)..end])]).collect();
         let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = parts.iter().map(|_| SendAncillaryBuffer::default()).collect();
         let mut messages: Vec<MMsgHdr<'_>> = parts.iter().zip(&mut controls).map(|(part, control)| MMsgHdr::new(part, control)).collect();
-        Ok(rustix::net::sendmmsg(socket.get_ref(), &mut messages, SendFlags::empty())?)
+        socket.write_with(|socket| Ok(rustix::net::sendmmsg(socket, &mut messages, SendFlags::empty())?))
     }
 
     /// Ready when a read would not block any more. One task at a time.
@@ -128,6 +145,15 @@ impl Sock {
         }
     }
 
+    /// Nobody waits to read for a while: what comes need not wake the thread.
+    pub(crate) fn rest(&self) {
+        match self {
+            Self::Tcp(s) => s.rest(),
+            Self::Unix(s) => s.rest(),
+            Self::Udp(s) => s.rest(),
+        }
+    }
+
     /// Says that nothing more will be written.
     pub(crate) fn shutdown_write(&self) {
         // Fails only when the connection is gone already.
@@ -143,7 +169,7 @@ impl Sock {
 pub(crate) async fn resolve(host: &str, port: u16, within: Duration) -> Vec<SocketAddr> {
     let lookup = async { smol::net::resolve((host, port)).await.unwrap_or_default() };
     let timeout = async {
-        smol::Timer::after(within).await;
+        Timer::after(within).await;
         Vec::new()
     };
     smol::future::or(lookup, timeout).await

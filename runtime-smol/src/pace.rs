@@ -5,7 +5,6 @@
 //! interrupts; what comes meanwhile is taken in one turn. The first message after a quiet time never waits, and turns that are well filled go on at once.
 //!
 //! For links to presence servers only: there nobody waits for the next milliseconds.
-use smol::Timer;
 use std::time::{Duration, Instant};
 
 /// How long a link rests. Small against T1 (RFC 3261 §17.1.1.1), which a far end waits for our answer.
@@ -22,13 +21,9 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Rests after a turn with so many messages, if that helps; `false`: it did not rest.
-    pub(crate) async fn rest(&mut self, messages: usize) -> bool {
-        let rests = self.rests(Instant::now(), messages);
-        if rests {
-            Timer::after(REST).await;
-        }
-        rests
+    /// How long to rest after a turn with so many messages; `None` where that does not help.
+    pub(crate) fn rest(&mut self, messages: usize) -> Option<Duration> {
+        self.rests(Instant::now(), messages).then_some(REST)
     }
 
     fn rests(&mut self, now: Instant, messages: usize) -> bool {

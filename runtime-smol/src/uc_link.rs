@@ -79,10 +79,10 @@ async fn serve(hub: &Shared, link: UcLinkId, epoch: u64, addr: SocketAddr, host:
             (goes_on, matches!(hub.settings.core.uc.kind, UcKind::Simple(_)))
         };
         let Some(taken) = goes_on? else { return Ok(()) };
-        if server && pace.rest(taken).await {
-            conn.look_again();
-        } else if conn.has_more() {
-            smol::future::yield_now().await;
+        match if server { pace.rest(taken) } else { None } {
+            Some(time) => conn.rest(time).await,
+            None if conn.has_more() => smol::future::yield_now().await,
+            None => {}
         }
         conn.fill(&mut framer).await?;
     }

@@ -1,8 +1,8 @@
 //! Local time for conditions by time of day. The core has no time zones: it gets minutes of offset, and a new configuration when they change.
 use crate::hub::Shared;
+use crate::poller::Timer;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use smol::Timer;
 use std::time::Duration;
 
 /// Looked at least this often: the machine's clock may have been set.

@@ -11,7 +11,7 @@ use super::talk::{Answer, Ask, BoardPiece, BoardRow, DnState, Looked, Menu, NEWS
 use crate::choosing::word_of;
 use crate::hub::{Hub, Shared};
 use crate::ops;
-use smol::Timer;
+use crate::poller::Timer;
 use smol::channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;

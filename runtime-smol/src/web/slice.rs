@@ -1,11 +1,8 @@
 //! How long pages are served between two looks at the sockets.
 //!
 //! The executor runs up to 200 ready tasks before anybody asks the system which sockets are ready, so giving way to other tasks is not enough: a queue that is
-//! never empty would keep presence waiting. Whoever has used up [`SLICE`] waits for a socket of its own that is always readable; it is told so only when all
-//! sockets were looked at.
-use smol::Async;
-use std::io::{self, Write as _};
-use std::os::unix::net::UnixStream;
+//! never empty would keep presence waiting. Whoever has used up [`SLICE`] goes on when all sockets were looked at.
+use crate::poller;
 use std::time::{Duration, Instant};
 
 /// Time for one kind of work of pages between two looks at the sockets.
@@ -17,25 +14,18 @@ pub(crate) struct Slice {
     /// Spent since the sockets were looked at, up to `begun`.
     spent: Duration,
     begun: Duration,
-    /// Always readable.
-    sockets: Async<UnixStream>,
 }
 
 impl Slice {
     /// By the clock of the system.
-    ///
-    /// # Errors
-    /// When no socket can be made.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> Self {
         let start = Instant::now();
         Self::with_clock(move || start.elapsed())
     }
 
     /// By any clock that does not go back.
-    pub(super) fn with_clock(clock: impl FnMut() -> Duration + 'static) -> io::Result<Self> {
-        let (sockets, mut word) = UnixStream::pair()?;
-        word.write_all(b"!")?;
-        Ok(Self { clock: Box::new(clock), spent: Duration::ZERO, begun: Duration::ZERO, sockets: Async::new(sockets)? })
+    pub(super) fn with_clock(clock: impl FnMut() -> Duration + 'static) -> Self {
+        Self { clock: Box::new(clock), spent: Duration::ZERO, begun: Duration::ZERO }
     }
 
     /// Work begins.
@@ -55,8 +45,6 @@ impl Slice {
             return smol::future::yield_now().await;
         }
         self.spent = Duration::ZERO;
-        if self.sockets.readable().await.is_err() {
-            smol::future::yield_now().await;
-        }
+        poller::looked().await;
     }
 }

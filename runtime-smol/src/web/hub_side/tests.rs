@@ -2,6 +2,7 @@
 use super::super::talk::{Ask, Told};
 use super::*;
 use crate::config_file;
+use crate::poller::{self, Polled};
 use smol::LocalExecutor;
 use smol::channel::{self, Receiver};
 use std::cell::Cell;
@@ -56,7 +57,6 @@ impl House {
             now += LOOK;
             now
         })
-        .unwrap()
     }
 
     fn ask(&self, ask: Ask) {
@@ -96,7 +96,7 @@ fn sockets_are_looked_at_when_questions_have_had_their_slice() {
     // A message has come on a link; nobody has looked yet.
     let (link, mut peer) = UnixStream::pair().unwrap();
     std::io::Write::write_all(&mut peer, b"NOTIFY").unwrap();
-    let link = smol::Async::new(link).unwrap();
+    let link = Polled::new(link).unwrap();
     let answered = Rc::new(Cell::new(0));
     let (heard, hears) = channel::bounded(1);
     let (seen, counted) = (Rc::clone(&answered), answers.clone());
@@ -105,20 +105,21 @@ fn sockets_are_looked_at_when_questions_have_had_their_slice() {
     house
         .executor
         .spawn(async move {
-            link.readable().await.unwrap();
+            smol::future::poll_fn(|cx| link.poll_readable(cx)).await.unwrap();
             seen.set(counted.len());
             heard.send(()).await.unwrap();
         })
         .detach();
-    smol::block_on(house.executor.run(hears.recv())).unwrap();
+    poller::block_on(house.executor.run(hears.recv())).unwrap().unwrap();
     let limit = 2 * LOOKS;
     assert!((1..=limit).contains(&answered.get()), "{} questions were answered before the link was looked at", answered.get());
     // And all of them are answered in the end.
-    smol::block_on(house.executor.run(async {
+    poller::block_on(house.executor.run(async {
         for _ in 0..QUESTIONS {
             answers.recv().await.unwrap();
         }
-    }));
+    }))
+    .unwrap();
     drop(asks);
 }
 
@@ -156,13 +157,14 @@ fn a_change_is_told_in_the_turn_that_makes_it_and_many_in_slices() {
     assert_eq!(told.len(), SHOWN_MAX);
     // The others without a further turn.
     house.executor.spawn(keep_shown(Rc::clone(&house.hub), house.left.clone(), House::slice())).detach();
-    smol::block_on(house.executor.run(async {
+    poller::block_on(house.executor.run(async {
         while told.len() < many as usize {
             if let Told::State { who, .. } = house.told.recv().await.unwrap() {
                 told.push(who.to_string());
             }
         }
-    }));
+    }))
+    .unwrap();
     told.sort_unstable();
     told.dedup();
     assert_eq!(told.len(), many as usize);
@@ -182,7 +184,7 @@ fn what_finds_no_room_waits_in_the_core_and_is_told_once() {
     assert_eq!(house.states(), Vec::<String>::new());
     house.executor.spawn(keep_shown(Rc::clone(&house.hub), house.left.clone(), House::slice())).detach();
     for _ in 0..2 {
-        let told = smol::block_on(house.executor.run(house.told.recv())).unwrap();
+        let told = poller::block_on(house.executor.run(house.told.recv())).unwrap().unwrap();
         let Told::State { state, .. } = told else { panic!("{told:?}") };
         assert_eq!(&*state.dns[0].switch, "third");
     }
