@@ -1,8 +1,8 @@
 //! How soon a link is read again.
 //!
-//! A wake-up costs more than a message: some ten system calls around the one that reads. A presence server that sends many NOTIFYs one by one, each when it has
+//! A wake-up costs more than a message: the thread goes to sleep and comes back, and sends what one message made it say. A presence server that sends many NOTIFYs one by one, each when it has
 //! one, would cost us a wake-up each. So a link whose turns are small and close together rests a moment before it is read again, as network cards hold back their
-//! interrupts; what comes meanwhile is taken in one turn. The first message after a quiet time never waits, and turns that are well filled go on at once.
+//! interrupts; what comes meanwhile wakes nobody (`poller/source.rs`) and is taken in one turn. The first message after a quiet time never waits, and turns that are well filled go on at once.
 //!
 //! For links to presence servers only: there nobody waits for the next milliseconds.
 use std::time::{Duration, Instant};

@@ -165,8 +165,9 @@ impl<T: AsFd> Polled<T> {
 
 impl<T: AsFd> Drop for Polled<T> {
     fn drop(&mut self) {
-        self.poller.sources.borrow_mut().remove(&self.key);
-        // The descriptor may have been duplicated: closing it would not be enough. That it fails is not possible before it is closed.
+        // Dropped when nothing is borrowed any more: wakers are in it.
+        let _gone = self.poller.sources.borrow_mut().remove(&self.key);
+        // The descriptor may have been duplicated: closing it would not be enough. It cannot fail while the socket is open.
         let _ = epoll::delete(&self.poller.epoll, &self.io);
     }
 }
