@@ -215,6 +215,7 @@ fn a_source_may_go_while_somebody_waits_for_it() {
         let (other, mut its_far) = pair();
         drop(far);
         looked().await;
+        assert!(here().unwrap().events.borrow().is_empty(), "the kernel no longer speaks of it");
         assert!(!is_ready(&other));
         its_far.write_all(b"!").unwrap();
         readable(&other).await;
