@@ -152,16 +152,19 @@ impl World {
                 None => return Ours::Damage(format!("{key:?} is {value:?}, the worker's own was {:?}", should.get(key))),
             }
         }
+        // A row without a text, chosen by the worker while a request of ours for the same is unanswered, cannot be told from ours, and goes with it.
+        let push = self.options.both.way == Way::Push;
+        let alike = |key: &Key, value: &Value| push && key.instance == TIMED_USER_STATE && rows.iter().any(|row| row.text.is_empty() && is_row(value, row));
         let missing = |(key, value): &(&Key, &Value)| match value {
             Value::Note(_) => ours == Ours::Nothing,
-            _ => !is_outdone(&self.shadow, uri, key),
+            _ => !is_outdone(&self.shadow, uri, key) && !alike(key, value),
         };
         let gone = should.iter().filter(|(key, _)| !is.contains_key(key)).find(missing);
         if let Some((key, value)) = gone.filter(|(key, _)| !unread(key)) {
             return Ours::Damage(format!("{key:?} is gone, the worker's own was {value:?}"));
         }
-        if ours == Ours::Nothing && self.options.both.way == Way::Push {
-            // A row without a text may equal what the worker had chosen.
+        if ours == Ours::Nothing && push {
+            // It may also be left where ours should stand.
             let same = |row: &PublishedState| row.text.is_empty() && is.iter().any(|(key, value)| key.instance == TIMED_USER_STATE && is_row(value, row));
             ours = rows.iter().position(same).map_or(Ours::Nothing, |row| Ours::Either(row as u8));
         }

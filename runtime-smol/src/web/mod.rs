@@ -15,6 +15,7 @@ mod door;
 mod events;
 pub(crate) mod form;
 pub(crate) mod hub_side;
+mod link_pages;
 mod login;
 mod pages;
 pub(crate) mod password;

@@ -5,12 +5,13 @@
 use super::answer::{Reply, json_error};
 use super::api;
 use super::counts::Counts;
+use super::link_pages::{Said, page};
 use super::request::Asked;
 use super::site::Site;
 use super::talk::Who;
 use crate::history::now_ms;
 use hyper::Method;
-use hyper::header::{ALLOW, LOCATION, RETRY_AFTER, SET_COOKIE};
+use hyper::header::{ACCEPT_LANGUAGE, ALLOW, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,16 +21,6 @@ const TICKETS_MAX: usize = 20_000;
 /// Characters of a token.
 const TOKEN_LEN: usize = 32;
 const HTML: &str = "text/html; charset=utf-8";
-/// Leads in: by itself, or by the button where scripts do not run. Without anything a page's policy forbids.
-const ENTER: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"robots\" content=\"noindex\"><title>UC Connector</title>\n\
-    <form method=\"post\"><button>Open UC Connector</button></form>\n<script src=\"/js/enter.js\"></script>\n</html>\n";
-/// Said where a link does not work.
-const OVER: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>UC Connector</title>\n<h1>This link was used already, or its time is over.</h1>\n\
-    <p>A link works once, until its preview ends. <a href=\"/\">Log in</a> to see what is open.</p>\n</html>\n";
-/// Said to an address that opened too many of those.
-const LIMITED: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>UC Connector</title>\n<h1>Too many links that do not work were opened from here.</h1>\n\
-    <p>Wait a moment, or <a href=\"/\">log in</a> to see what is open.</p>\n</html>\n";
-
 /// Links that were sent and not used yet, by the hash of their token: how long a look-up takes tells nothing about a token.
 #[derive(Default)]
 pub(super) struct Tickets {
@@ -74,18 +65,20 @@ pub(super) fn answer(site: &Rc<Site>, asked: &Asked) -> Reply {
     if site.is_stopping() {
         return api::stopping();
     }
+    let said =
+        |status: u16, what: Said| Reply::with(status, HTML, page(what, asked.header(&ACCEPT_LANGUAGE).unwrap_or_default())).header(VARY, "Accept-Language");
     if let Some(wait) = site.gate.wait_for_links(asked.address) {
         Counts::add(&site.counts.logins_limited);
-        return Reply::with(429, HTML, LIMITED).header(RETRY_AFTER, wait.as_secs().max(1).to_string());
+        return said(429, Said::Limited).header(RETRY_AFTER, wait.as_secs().max(1).to_string());
     }
     let token = asked.path.strip_prefix("/t/").filter(|token| token.len() == TOKEN_LEN).unwrap_or_default();
     if asked.method != Method::POST && site.tickets.borrow().is_good(token, now_ms()) {
-        return Reply::with(200, HTML, ENTER);
+        return said(200, Said::Enter);
     }
     let taken = if asked.method == Method::POST { site.tickets.borrow_mut().take(token, now_ms()) } else { None };
     let Some(who) = taken else {
         site.gate.wrong_link(asked.address);
-        return Reply::with(410, HTML, OVER);
+        return said(410, Said::Over);
     };
     let Some((cookie, _)) = api::begin(site, &who) else { return json_error(503, "busy", "the connector has no randomness") };
     let seconds = site.settings().web.session_max_s;
