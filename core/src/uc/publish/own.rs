@@ -339,11 +339,15 @@ impl Own {
     }
 }
 
-/// Whether changes list all there is of a category: an emptied one without a key, or rows of different times, of which the older ones did not change.
+/// Whether changes list all there is of a category: an emptied one without a key, rows of different times, of which the older ones did not change, or the
+/// server's own rows alone.
 fn is_whole(doc: &RoamingSelf<'_>, name: &str) -> bool {
     // The server's own row, instance 1, has the time of whatever moved it.
     let mut rows = doc.categories.iter().filter(|c| c.name == name && c.instance != 1);
-    let Some(first) = rows.next() else { return false };
+    let Some(first) = rows.next() else {
+        // A server that tells single instances would name what moved its own: nothing that a client publishes is left.
+        return name == "state" && doc.categories.iter().any(|c| c.name == name);
+    };
     let keyless = |c: &OwnCategory<'_>| c.value == OwnValue::Empty && c.container == 0;
     keyless(first) || rows.any(|c| keyless(c) || c.publish_time != first.publish_time)
 }

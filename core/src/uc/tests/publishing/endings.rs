@@ -66,6 +66,22 @@ fn push_only_comes_back_with_the_next_command() {
 }
 
 #[test]
+fn only_the_servers_own_state_is_left() {
+    let mut s = Server::new(publishing(1, KEEP));
+    for key in TIMED {
+        s.client(key, Some(state(3500, "")));
+    }
+    s.command(Some(0));
+    s.serve();
+    s.table.retain(|key, _| !TIMED.contains(key));
+    s.tell_aggregate();
+    assert_eq!(s.said(), ["action 0 None"], "theirs, on which ours stood, went with it");
+    s.command(None);
+    s.serve();
+    assert_eq!(s.shows(Key::Timed2), None);
+}
+
+#[test]
 fn a_note_of_their_own_is_left_alone_and_is_no_action() {
     let mut s = Server::standing(publishing(1, LEAVE), 0);
     s.client(Key::Note200, Some(note("Back at four")));

@@ -249,10 +249,22 @@ impl Server {
         let Some(sub) = self.sub.clone() else { return };
         let gone = Stored { version: 0, at: 0, lifetime: Lifetime::Static, expires_s: None, value: OwnValue::Empty };
         let categories = keys.iter().map(|key| category(*key, self.table.get(key).unwrap_or(&gone))).collect();
+        self.tell_rows(&sub, categories);
+    }
+
+    /// Notifies the endpoint that of its states the server's own is left, as a server does that tells whole categories.
+    fn tell_aggregate(&mut self) {
+        let Some(sub) = self.sub.clone() else { return };
+        let (lifetime, publish_time) = (Lifetime::User, PublishTime(self.time));
+        let row = OwnCategory { name: "state".into(), instance: 1, container: 2, version: 1, lifetime, expires_s: None, publish_time, value: OwnValue::Other };
+        self.tell_rows(&sub, vec![row]);
+    }
+
+    fn tell_rows(&mut self, sub: &SipRequest, categories: Vec<OwnCategory<'static>>) {
         let own = RoamingSelf { uri: Some("sip:user0@contoso.example".into()), categories, containers: Vec::new() };
         self.cseq += 1;
         let cseq = self.cseq;
-        self.w.notify(&sub, cseq, |n| {
+        self.w.notify(sub, cseq, |n| {
             n.event = "vnd-microsoft-roaming-self";
             n.body = Body::RoamingSelf(Box::new(own));
         });
