@@ -362,7 +362,12 @@ impl UcSide {
         let at = (now + (granted - lead).saturating_sub(early)).max(dialog.refreshed + timers.refresh_min_ms);
         dialog.granted_until = now + granted;
         dialog.expires_at = dialog.granted_until.max(at + timers.transaction_timeout_ms);
-        cx.set(key(UcTimer::Refresh(id)), at);
+        if dialog.refused.is_empty() {
+            cx.set(key(UcTimer::Refresh(id)), at);
+        } else {
+            // A notification told less; the un-subscriptions do not wait longer for that.
+            cx.deadlines.set_earlier(key(UcTimer::Refresh(id)), at);
+        }
     }
 
     pub(super) fn on_refresh_timer(&mut self, cx: &mut Cx<'_>, id: DialogId) {

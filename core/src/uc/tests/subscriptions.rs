@@ -333,6 +333,24 @@ fn who_is_back_but_refused_and_leaves_again_is_unsubscribed() {
     assert_eq!(left.iter().map(|uri| &**uri).collect::<Vec<_>>(), ["sip:user1@contoso.example"]);
 }
 
+/// The retry of a refused un-subscription and the refresh share a timer; news of a shorter subscription must not put the retry off.
+#[test]
+fn a_shortened_subscription_does_not_put_off_who_is_still_to_leave() {
+    let (mut w, msg) = World::subscribed(config(2));
+    w.reconfigure(config(1));
+    let leave = w.next();
+    w.answer(&leave, 503, |r| r.retry_after_s = Some(40));
+    w.notify(&msg, 2, |n| {
+        n.expires_s = Some(20_000);
+        n.body = Body::Categories(doc(0, 6500));
+    });
+    // The refresh is made at once with it, and takes the dialog first.
+    let sent = live(&mut w, 41_000);
+    let [refresh] = &sent[..] else { panic!("{sent:?}") };
+    w.answer(refresh, 200, |_| {});
+    assert_eq!(leaves(&w.next()), ["sip:user1@contoso.example"]);
+}
+
 #[test]
 fn a_new_address_is_watched_and_the_old_one_is_not() {
     let (mut w, _) = World::subscribed(config(2));
