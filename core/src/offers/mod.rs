@@ -331,6 +331,7 @@ impl Offers {
                 });
             }
         }
+        self.reports.on_reconfigure();
         let gone: BTreeSet<UserId> = changes.removed_users.iter().map(|(user, _)| *user).collect();
         for group in self.groups.values_mut() {
             let before = group.remaining.len();

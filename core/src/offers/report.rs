@@ -108,6 +108,14 @@ impl Reports {
         }
     }
 
+    /// The DNs are others, or elsewhere: a report that waited for the registration of one that left waits for nothing now.
+    pub(super) fn on_reconfigure(&mut self) {
+        let lines: Vec<(SwitchId, DnId)> = self.lines.keys().copied().collect();
+        for (switch, dn) in lines {
+            self.look_at(switch, dn);
+        }
+    }
+
     /// The switch came or went: what is not answered will not be.
     pub(super) fn on_switch(&mut self, switch: SwitchId) {
         let lines: Vec<DnId> = self.lines.range((switch, DnId(0))..=(switch, DnId(u32::MAX))).map(|((_, dn), _)| *dn).collect();

@@ -131,6 +131,20 @@ fn the_reports_of_a_removed_worker_are_finished() {
     assert_eq!(s.all_reports(), [plus(1), minus(1, "Failed")]);
 }
 
+/// A report waits for its DN to be registered; once the DN has left the configuration it never will be.
+#[test]
+fn the_reports_of_a_removed_worker_whose_dn_was_not_registered_are_finished() {
+    let mut s = Story::new(2);
+    s.lose_the_link();
+    s.ask(&single("kw1"));
+    s.wait(20_000);
+    s.link(1000);
+    assert!(s.told.is_empty());
+    s.reconfigure(config(1));
+    assert_eq!(s.all_reports(), [plus(1), minus(1, "Timeout")]);
+    assert_eq!(s.c.previews().reports, 0);
+}
+
 #[test]
 fn the_line_is_that_of_the_documentation() {
     use crate::codec::cti::bridge::{Writer, message_of, parse_message};
