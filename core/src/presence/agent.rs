@@ -124,7 +124,7 @@ impl Presence {
         if slot.in_flight.is_some() {
             // Told now: by the time the request fails the override may be over, and its end would look like a foreign hand.
             let governs = self.governs(cx, dn, state);
-            self.dns[dn.index()].crossed |= !governs;
+            self.dns[dn.index()].crossed |= !governs && !repeated;
             return;
         }
         self.counters.foreign_changes += 1;

@@ -82,6 +82,24 @@ fn nothing_is_connected_after_the_stop() {
     assert!(s.connects.is_empty() && s.sent.is_empty() && s.c.deadlines().is_empty(), "{:?} {:?} {:?}", s.connects, s.sent, s.c.deadlines());
 }
 
+/// Told twice while a request is under way, a state of somebody else's is no wish that came after the worker's last change.
+#[test]
+fn a_state_told_again_during_a_request_does_not_hold_against_a_newer_presence() {
+    let mut s = Story::single(1);
+    s.presence(0, 6500);
+    s.snapshots(2);
+    let (link, r, _) = s.only();
+    s.agent(link, 76, r, None);
+    s.presence(0, 3500);
+    assert!(matches!(s.only().2, CtiReq::State(request) if request.ready));
+    s.agent(link, 75, 0, None);
+    s.presence(0, 6500);
+    s.agent(link, 75, 0, None);
+    s.wait(config(Redundancy::Single, 1).cti.timers.request_timeout_ms);
+    s.snapshots(3);
+    assert!(matches!(s.only().2, CtiReq::State(request) if !request.ready));
+}
+
 #[test]
 fn a_registration_answered_with_not_registered_waits_before_it_is_repeated() {
     let mut s = Story::single(1);
