@@ -370,8 +370,8 @@ impl Instance {
             return self.end(key, reading);
         }
         if !reading.full && category.version <= self.version && self.is_known(key, category, reading) {
-            if category.version == self.version && flight.is_none() {
-                self.published = category.publish_time;
+            if flight.is_none() {
+                self.take_again(category, reading.now);
             }
             return false;
         }
@@ -409,6 +409,17 @@ impl Instance {
         let acted = reading.known && !same && (category.publish_time >= reading.since || category.publish_time == PublishTime::default());
         self.hands_off |= acted;
         acted
+    }
+
+    /// What is known to stand is told again. Published later than was known, it was deleted unheard of and made again: the worker chose it then.
+    fn take_again(&mut self, category: &OwnCategory<'_>, now: Mono) {
+        if category.version == self.version {
+            self.published = category.publish_time;
+        }
+        if self.by == By::User && self.kept.as_ref().is_some_and(|kept| kept.published < category.publish_time) {
+            (self.version, self.published) = (category.version, category.publish_time);
+            self.kept = kept_of(category, now);
+        }
     }
 
     /// The instance is gone; `true` when a client of the worker's did that.

@@ -126,6 +126,26 @@ fn what_would_have_ended_is_not_put_back() {
     assert_eq!(s.shows(Key::Timed2), None);
 }
 
+/// Taken away unheard of and chosen once more, a state has the version and the words that it had, and is the newer choice nevertheless.
+#[test]
+fn what_was_chosen_anew_is_put_back_beside_a_choice_in_between() {
+    let mut s = Server::standing(publishing(1, KEEP), 0);
+    s.command(None);
+    s.serve();
+    s.acts(TIMED, Some(state(15_500, "")));
+    s.time = 2;
+    TIMED.iter().for_each(|key| drop(s.table.remove(key)));
+    s.acts(STATIC, Some(state(6500, "")));
+    s.time = 3;
+    s.acts(TIMED, Some(state(15_500, "")));
+    assert_eq!(s.shows(Key::Timed2), Some((1, "15500".into())));
+    s.command(Some(0));
+    s.serve();
+    s.command(None);
+    s.serve();
+    assert_eq!(s.shows(Key::Timed2), Some((3, "15500".into())));
+}
+
 #[test]
 fn versions_count_on_when_the_answer_is_empty() {
     let mut s = Server::new(publishing(1, KEEP));
