@@ -39,7 +39,11 @@ impl Presence {
             }
             AgentNews::State { state, origin: Origin::Late(req), why, note, .. } => {
                 self.on_snapshot(cx, dn, state, reasons(why, note));
-                self.dns[dn.index()].fresh_login |= req == CtiReq::AgentLogin;
+                let slot = &mut self.dns[dn.index()];
+                slot.fresh_login |= req == CtiReq::AgentLogin;
+                if matches!(req, CtiReq::State(_)) && fulfils(state, req) {
+                    slot.ours_came_last();
+                }
             }
             AgentNews::State { state, origin: Origin::Old, why, note, .. } => self.on_old(cx, dn, state, reasons(why, note)),
             AgentNews::Failed { req, failure } => self.on_failure(cx, dn, req, failure),
@@ -79,9 +83,7 @@ impl Presence {
             CtiReq::State(request) => Some((request, slot.sent_note)),
             _ => None,
         };
-        if slot.hold == Hold::Foreign {
-            slot.hold = Hold::None; // ours came last
-        }
+        slot.ours_came_last();
         if changed {
             self.say_state(cx, dn, state, false);
         }
@@ -206,7 +208,11 @@ impl Presence {
         if state == AgentState::LoggedIn || lost {
             self.on_snapshot(cx, dn, state, reasons);
         }
-        self.dns[dn.index()].fresh_login |= state == AgentState::LoggedIn;
+        let slot = &mut self.dns[dn.index()];
+        if lost {
+            slot.ours_came_last();
+        }
+        slot.fresh_login |= state == AgentState::LoggedIn;
     }
 
     fn on_failure(&mut self, cx: &mut Cx<'_>, dn: DnId, req: CtiReq, failure: Failure) {
@@ -216,6 +222,8 @@ impl Presence {
         }
         if core::mem::take(&mut slot.crossed) && !slot.fresh_login {
             let state = slot.have;
+            // It may still be done, after what the other hand did.
+            slot.lost = (failure == Failure::TimedOut && matches!(req, CtiReq::State(_))).then_some(req);
             self.counters.foreign_changes += 1;
             if !self.governs(cx, dn, state) {
                 self.respect(cx, dn, state);

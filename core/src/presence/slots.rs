@@ -148,6 +148,13 @@ pub(super) struct DnSlot {
 }
 
 impl DnSlot {
+    /// T-Server has done our request, and tells things in the order in which it did them: what another hand set before stands no longer.
+    pub(super) fn ours_came_last(&mut self) {
+        if self.hold == Hold::Foreign {
+            self.hold = Hold::None;
+        }
+    }
+
     /// Puts the DN, whose slot this is, on the work list of its switch, once.
     pub(super) fn put_on(&mut self, work: &mut VecDeque<DnId>, dn: DnId) {
         self.asked = false;

@@ -82,6 +82,27 @@ fn nothing_is_connected_after_the_stop() {
     assert!(s.connects.is_empty() && s.sent.is_empty() && s.c.deadlines().is_empty(), "{:?} {:?} {:?}", s.connects, s.sent, s.c.deadlines());
 }
 
+/// Ours was done after what another hand did, though the answer came when nobody waited for it any more.
+#[test]
+fn a_late_answer_replaces_what_another_hand_set_while_it_was_awaited() {
+    for asked_first in [false, true] {
+        let mut s = Story::single(1);
+        s.presence(0, 6500);
+        s.snapshots(2);
+        let (link, r, _) = s.only();
+        s.presence(0, 3500);
+        s.agent(link, 75, 0, None);
+        s.wait(config(Redundancy::Single, 1).cti.timers.request_timeout_ms);
+        assert_eq!(s.sent.iter().map(|sent| sent.3).collect::<Vec<_>>(), [CtiReq::QueryAddress]);
+        if asked_first {
+            s.snapshots(3);
+        }
+        s.agent(link, 76, r, Some("busy"));
+        s.snapshots(2);
+        assert!(matches!(s.only().2, CtiReq::State(request) if request.ready), "asked first: {asked_first}");
+    }
+}
+
 /// Told twice while a request is under way, a state of somebody else's is no wish that came after the worker's last change.
 #[test]
 fn a_state_told_again_during_a_request_does_not_hold_against_a_newer_presence() {
