@@ -49,6 +49,8 @@ pub enum Heard {
     Crossing,
     /// Nobody is subscribed: what it has come to is heard later.
     Late,
+    /// Neither is anybody subscribed, nor is it certain that a foreign hand came before it.
+    LateCrossing,
 }
 
 /// What the contact centre may show.
@@ -134,6 +136,7 @@ impl Model {
         }
         match heard {
             Heard::Late if !same && it.unheard.is_none() => it.unheard = Some((before.0, before.1, it.hands.len())),
+            Heard::LateCrossing if !same && it.unheard.is_none() => it.unheard = Some((before.0, before.1, 0)),
             // What is published again unchanged ends nothing.
             Heard::AtOnce if !same && rule != Rule::Ignore => {
                 it.hands.clear();
@@ -267,6 +270,17 @@ mod tests {
         m.presence(0, 5000, "", None, Heard::AtOnce);
         assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready]));
         assert_eq!(m.status(0), Some("idle-online"));
+    }
+
+    #[test]
+    fn what_came_and_went_unheard_ends_nothing_from_its_first_change_on() {
+        let mut m = model();
+        m.presence(0, 15_500, "", None, Heard::AtOnce);
+        m.foreign(0, Hand::Ready);
+        m.presence(0, 6500, "", None, Heard::LateCrossing);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::NotReady]));
+        m.presence(0, 15_500, "", None, Heard::Late);
+        assert_eq!(m.expect(0), Expect::OneOf(vec![Shown::Ready, Shown::NotReady]));
     }
 
     #[test]

@@ -95,12 +95,12 @@ impl World {
     /// When a presence change now is heard: not before there is a subscription again, whoever does not know yet that it is lost.
     pub(super) fn heard(&self, worker: u16) -> Heard {
         let covered = self.user_of(worker).and_then(|user| self.core.worker(user)).is_none_or(|view| view.covered);
-        if self.books.order_is_open(self.now) {
-            Heard::Crossing
-        } else if covered && self.front_end.subscriptions_of(&company::uri_of(worker), false) > 0 {
-            Heard::AtOnce
-        } else {
-            Heard::Late
+        let subscribed = covered && self.front_end.subscriptions_of(&company::uri_of(worker), false) > 0;
+        match (subscribed, self.books.order_is_open(self.now)) {
+            (true, false) => Heard::AtOnce,
+            (true, true) => Heard::Crossing,
+            (false, false) => Heard::Late,
+            (false, true) => Heard::LateCrossing,
         }
     }
 
