@@ -541,14 +541,14 @@ impl Net {
         let timeout = self.options.user_timeout_ms;
         let conn = self.conns.get_mut(&id).expect("run checks");
         let from = to.other();
-        let open = conn.is_open(from);
-        let Some(oldest) = conn.direction(to).queue.front().map(|c| c.sent) else { return };
-        if !open {
-            return;
-        }
+        let line = conn.direction(to);
+        let Some(oldest) = line.queue.front().map(|c| c.sent) else { return };
         if oldest + timeout > now {
             return self.plan(oldest + timeout, id, Job::UserTimeout(to));
         }
+        // The kernel gives up, also for a program that has closed its end meanwhile: what is on its way never arrives, whenever the way is free again.
+        line.queue.clear();
+        line.queued_bytes = 0;
         self.end(id, from, CloseCause::TimedOut);
     }
 

@@ -103,7 +103,22 @@ fn a_long_partition_ends_the_connection_of_whoever_wrote() {
     assert_eq!(closed(Side::Server, &events), None);
     net.partition(Mono(60_000), FE, false);
     net.send(Mono(61_000), conn, Side::Server, b"anybody there?");
-    assert_eq!(closed(Side::Server, &run(&mut net, 70_000)).map(|(_, why)| why), Some(CloseCause::Reset));
+    let events = run(&mut net, 70_000);
+    assert_eq!(bytes_to(Side::Server, &events), b"", "the kernel gave up long ago");
+    assert_eq!(closed(Side::Server, &events).map(|(_, why)| why), Some(CloseCause::Reset));
+}
+
+#[test]
+fn what_a_closed_end_wrote_is_given_up_like_any_other() {
+    for (heals, arrives) in [(21_000, &b"x"[..]), (60_000, b"")] {
+        let (mut net, conn) = connected(NetOptions::default());
+        net.partition(Mono(1_000), FE, true);
+        net.send(Mono(2_000), conn, Side::Client, b"x");
+        net.close(Mono(3_000), conn, Side::Client);
+        run(&mut net, heals);
+        net.partition(Mono(heals), FE, false);
+        assert_eq!(bytes_to(Side::Server, &run(&mut net, 90_000)), arrives, "healed at {heals}");
+    }
 }
 
 #[test]
