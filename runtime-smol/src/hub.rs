@@ -5,11 +5,15 @@
 //! neither a channel nor a wake-up; with a task per link only the link that is ready is polled, however many there are.
 //!
 //! Architecture invariant: no decisions here. What a worker, a DN or a dialog is, this file does not know.
+mod slot;
+
+pub(crate) use slot::Link;
+
 use crate::clock::Clock;
 use crate::conn::Conn;
 use crate::datagrams::Beside;
 use crate::history::{History, Redirects};
-use crate::ops::{Extra, LinkExtra};
+use crate::ops::Extra;
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
@@ -18,7 +22,8 @@ use crate::tls::{Tls, TlsMaker};
 use crate::web::hub_side::WebSide;
 use crate::web::talk::Told;
 use crate::{cti_link, say, supervise, tlib_log, uc_link};
-use smol::{LocalExecutor, Task};
+use slot::Slot;
+use smol::LocalExecutor;
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::{Rc, Weak};
@@ -73,31 +78,6 @@ pub(crate) struct Hub {
     pub(crate) answer_beside: bool,
     /// Gets a word when the core has drained.
     pub(crate) drained: smol::channel::Sender<()>,
-}
-
-/// A link of either kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
-    /// SIP
-    Uc(UcLinkId),
-    /// Bridge
-    Cti(CtiLinkId),
-}
-
-/// What belongs to a link at the moment.
-#[derive(Default)]
-struct Slot {
-    /// Rises with every connect and close: a task of an earlier connection finds out that it is one.
-    epoch: u64,
-    conn: Option<Rc<Conn>>,
-    /// Resolves, connects, reads. Dropped to cancel it.
-    task: Option<Task<()>>,
-    dirty: bool,
-    /// Numbers the lines of a bridge connection.
-    writer: Option<Writer>,
-    /// Beside datagrams: TCP for large requests.
-    beside: Beside,
-    stats: LinkExtra,
 }
 
 impl Hub {
@@ -473,27 +453,6 @@ impl Hub {
         self.extra.uc = self.uc.iter().map(Slot::now).collect();
         self.extra.cti = self.cti.iter().map(Slot::now).collect();
         &self.extra
-    }
-}
-
-impl Slot {
-    /// Adds the figures of a connection that ended.
-    fn count(&mut self, conn: &Conn) {
-        let (bytes_in, bytes_out) = conn.traffic();
-        self.stats.bytes_in += bytes_in;
-        self.stats.bytes_out += bytes_out;
-    }
-
-    fn now(&self) -> LinkExtra {
-        let mut stats = self.stats.clone();
-        if let Some(conn) = &self.conn {
-            let (bytes_in, bytes_out) = conn.traffic();
-            stats.bytes_in += bytes_in;
-            stats.bytes_out += bytes_out;
-            stats.queued_bytes = conn.unsent() as u64;
-            stats.peer = conn.peer();
-        }
-        stats
     }
 }
 

@@ -9,5 +9,6 @@ mod publishing;
 mod registration;
 mod silence;
 mod simple;
+mod simple_lists;
 mod simple_publish;
 mod subscriptions;

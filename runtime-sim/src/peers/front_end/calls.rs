@@ -1,8 +1,14 @@
 //! Conversations: an INVITE of a trusted application to a user goes to the user's registered clients, and everything of its Call-ID after it; without a client of
 //! flesh and blood an emulated one answers, as its habit says (`spec/ms-pres.md` 7; RFC 3261 9, 13, 14, 15, 16).
+mod habit;
+mod words;
+
+pub use habit::{Does, Habit};
+
 use super::{Due, FrontEnd, Mono};
 use crate::peers::sip::{SipMsg, SipStart, param, uri_of};
 use std::collections::BTreeMap;
+use words::{contact_of, element, first_text, link_in, record_route, tag_of};
 
 /// How long a client waits for the ACK of its 2xx (64 * T1).
 const ACK_WAIT_MS: u64 = 32_000;
@@ -11,57 +17,6 @@ const REPEAT_MS: u64 = 2_000;
 /// Accept-types of the emulated client.
 const SDP: &str =
     "v=0\r\no=- 0 0 IN IP4 198.51.100.31\r\ns=session\r\nc=IN IP4 198.51.100.31\r\nt=0 0\r\nm=message 5060 sip null\r\na=accept-types:text/plain\r\n";
-
-/// What an emulated client does with an invitation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Does {
-    /// Takes it.
-    #[default]
-    Accepts,
-    /// Answers with this status.
-    Refuses(u16),
-    /// Rings and rings.
-    Rings,
-}
-
-/// How the emulated client of a user behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Habit {
-    /// What it does.
-    pub does: Does,
-    /// Until it rings, milliseconds.
-    pub rings_after_ms: u64,
-    /// From then on until it answers, milliseconds.
-    pub answers_after_ms: u64,
-    /// It shows the first text and says so (`Supported: ms-text-format`).
-    pub shows_text: bool,
-    /// How many clients of the user answer.
-    pub clients: u8,
-    /// It opens the window; else it answers such an invitation with 488.
-    pub window: bool,
-    /// The user closes the conversation this long after it was taken, milliseconds.
-    pub closes_after_ms: Option<u64>,
-    /// The user follows the link this long after it was there, milliseconds.
-    pub opens_after_ms: Option<u64>,
-    /// Messages are answered with this status.
-    pub message_status: u16,
-}
-
-impl Default for Habit {
-    fn default() -> Self {
-        Self {
-            does: Does::Accepts,
-            rings_after_ms: 20,
-            answers_after_ms: 2_000,
-            shows_text: true,
-            clients: 1,
-            window: true,
-            closes_after_ms: None,
-            opens_after_ms: Some(1_000),
-            message_status: 200,
-        }
-    }
-}
 
 /// Something a client does later.
 #[derive(Clone, Debug)]
@@ -472,51 +427,4 @@ impl FrontEnd {
     pub(super) fn drop_calls(&mut self, conn: u64) {
         self.calls.by_id.retain(|_, call| call.conn != conn && call.client != Some(conn));
     }
-}
-
-fn tag_of(id: &str, client: u8) -> String {
-    let sum = id.bytes().fold(7u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
-    format!("{sum:08x}{client}")
-}
-
-fn contact_of(client: u8) -> String {
-    format!("<sip:198.51.100.{}:1677;transport=tls;ms-opaque=6fb3a8330a;ms-received-cid=13000>", 31 + u32::from(client))
-}
-
-fn record_route(domain: &str) -> String {
-    format!("<sip:fe.{domain}:5061;transport=tls;opaque=state:F:Ti;lr;ms-route-sig=aaBQb1>")
-}
-
-fn link_in(text: &str) -> Option<String> {
-    text.split_whitespace().find(|word| word.starts_with("http")).map(str::to_owned)
-}
-
-/// The value of an entry of a session invitation.
-fn element(text: &str, name: &str) -> Option<String> {
-    let rest = text.split_once(&format!("<name>{name}</name><value>"))?.1;
-    Some(rest.split('<').next()?.replace("&amp;", "&"))
-}
-
-/// The text in `ms-text-format`.
-fn first_text(invite: &SipMsg) -> Option<String> {
-    let body = invite.header("ms-text-format")?.split_once("ms-body=")?.1;
-    let mut bits = (0u32, 0u32);
-    let mut out = Vec::new();
-    for b in body.bytes().take_while(|b| *b != b'=') {
-        let digit = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits.0 << 6 | u32::from(digit), bits.1 + 6);
-        if bits.1 >= 8 {
-            bits.1 -= 8;
-            out.push((bits.0 >> bits.1) as u8);
-            bits.0 &= (1 << bits.1) - 1;
-        }
-    }
-    String::from_utf8(out).ok()
 }
